@@ -1,0 +1,1 @@
+"""Gold questions, metrics and reports. Never `import eval`: import from the modules."""

@@ -1,0 +1,294 @@
+"""The index: what it should be made from, whether the live one is that, and building it.
+
+Every build makes a new version in a folder of its own and then switches the pointer, so readers and
+killed builds never see half an index. Vectors of unchanged texts are taken over from the live
+version. One process builds at a time.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy
+from filelock import FileLock, Timeout
+
+from ingest.chunk import VERSION as CHUNKER
+from ingest.chunk import chunk_entry, sentences_of
+from ingest.guides import content_hashes, read_corpus
+from ingest.prepare import document_embedder, prepare_embedder, query_embedder
+from rag.catalog import TABLE
+from rag.errors import IndexBusy, IndexUnavailable, ResourceError
+from rag.manifest import (
+    CHROMA,
+    Manifest,
+    check_files,
+    file_hashes,
+    live_folder,
+    read_manifest,
+    switch,
+    write_manifest,
+)
+from rag.settings import Settings
+from rag.store import read_vectors, write_store
+from rag.types import Matrix, Vector
+from rag.vectors import ChromaIndex, write_vectors
+from rag.weights import Report
+
+FORMAT = 1
+"""Raised whenever the files of an index version change their shape."""
+EMBED_BATCH = 128
+SPARE_BYTES = 64_000_000
+WAIT_SECONDS = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSummary:
+    """What a build did. `seconds` is wall time."""
+
+    version: str
+    entries: int
+    chunks: int
+    sentences: int
+    embedded: int
+    kept: int
+    megabytes: float
+    seconds: float
+
+
+def wanted_manifest(settings: Settings) -> Manifest:
+    """What an index for these settings and guides must say it was made from."""
+    weights = TABLE[settings.embedding_model]
+    return Manifest(
+        format=FORMAT,
+        chunker=CHUNKER,
+        embedding_model=weights.name,
+        weight_hash=weights.hash,
+        dimension=weights.dimension,
+        entry_hashes=content_hashes(settings.corpus),
+        counts={},
+        built_at="",
+    )
+
+
+def state_of_index(settings: Settings) -> tuple[Path | None, str]:
+    """The live version when it can be used, else None and the reason why not."""
+    try:
+        folder = live_folder(settings.index_folder)
+        if folder is None:
+            return None, "there is no index yet"
+        manifest = read_manifest(folder)
+        reason = manifest.difference(wanted_manifest(settings))
+        if reason:
+            return None, reason
+        check_files(folder, manifest)
+    except IndexUnavailable as error:
+        return None, error.message[0].lower() + error.message[1:].rstrip(".")
+    return folder, ""
+
+
+def ensure_index(settings: Settings, report: Report) -> tuple[Path, tuple[str, ...]]:
+    """A usable index, built when there is none. Returns its folder and what there is to announce."""
+    folder, reason = state_of_index(settings)
+    if folder is not None:
+        return folder, ()
+    build_index(settings, report, wait_seconds=WAIT_SECONDS)
+    folder, still = state_of_index(settings)
+    if folder is None:
+        raise IndexUnavailable(f"The index was rebuilt and still cannot be used: {still}.", "Run `tutor doctor`.")
+    return folder, (f"The index was rebuilt because {reason}.",)
+
+
+def build_index(
+    settings: Settings, report: Report, *, rebuild: bool = False, wait_seconds: float = 0.0
+) -> BuildSummary:
+    """Builds a new index version from the guides and makes it the live one.
+
+    Args:
+        rebuild: embed everything again instead of keeping the vectors of unchanged texts.
+        wait_seconds: how long to wait for another process that is building.
+
+    Raises:
+        CorpusError: a guide entry breaks the format; the live index stays as it is.
+        IndexBusy: another process is building.
+        ResourceError: the disk is full or not writable.
+        WeightsError: the embedder's files cannot be had.
+    """
+    started = time.monotonic()
+    index = settings.index_folder
+    version = time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(3)
+    with _storage_errors(settings.home):
+        index.mkdir(parents=True, exist_ok=True)
+        with _writer_lock(index, wait_seconds, report):
+            prepare_embedder(settings, report)
+            folder = index / version
+            try:
+                summary = _write_version(settings, folder, report, rebuild)
+                previous = _live_name(index)
+                switch(index, version)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            _remove_old(index, keep={version, previous})
+    return replace(summary, seconds=time.monotonic() - started)
+
+
+def _write_version(settings: Settings, folder: Path, report: Report, rebuild: bool) -> BuildSummary:
+    manifest = replace(wanted_manifest(settings), built_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    entries = read_corpus(settings.corpus)
+    reader = query_embedder(settings)
+    chunks = [chunk for entry in entries for chunk in chunk_entry(entry, reader.count_tokens, reader.token_limit)]
+    sentences = [sentence for entry in entries for sentence in sentences_of(entry)]
+    texts = dict.fromkeys([chunk.embedding_text for chunk in chunks] + [sentence.text for sentence in sentences])
+    hash_of = {text: _text_hash(manifest.weight_hash, text) for text in texts}
+    known = {} if rebuild else _known_vectors(settings.index_folder)
+    missing = [text for text in texts if hash_of[text] not in known]
+    _check_space(settings.home, len(texts), manifest.dimension)
+    vector_of = {text: known[hash_of[text]] for text in texts if hash_of[text] in known}
+    vector_of |= dict(_embed(settings, missing, report))
+    folder.mkdir()
+    write_store(folder, entries, chunks, sentences, vector_of, hash_of)
+    vectors = numpy.stack([vector_of[chunk.embedding_text] for chunk in chunks])
+    ids = [chunk.id for chunk in chunks]
+    write_vectors(folder / CHROMA, ids, vectors, lambda count: report("writing the index", count, len(ids)))
+    _self_check(folder, ids, vectors)
+    counts = {"entries": len(entries), "chunks": len(chunks), "sentences": len(sentences)}
+    write_manifest(folder, replace(manifest, counts=counts, file_hashes=file_hashes(folder)))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return BuildSummary(
+        folder.name, len(entries), len(chunks), len(sentences), len(missing), len(texts) - len(missing), size / 1e6, 0.0
+    )
+
+
+def _embed(settings: Settings, texts: list[str], report: Report) -> Iterator[tuple[str, Vector]]:
+    if not texts:
+        return
+    report("loading the embedding model", 0, 0)
+    embedder = document_embedder(settings)
+    # Texts of like length in one batch waste no time on padding; the longest first shows memory trouble early.
+    ordered = sorted(texts, key=len, reverse=True)
+    total = sum(map(len, ordered))
+    done = 0
+    for start in range(0, len(ordered), EMBED_BATCH):
+        report("embedding the guides", done, total)
+        batch = ordered[start : start + EMBED_BATCH]
+        yield from zip(batch, embedder.embed(batch), strict=True)
+        done += sum(map(len, batch))
+    report("embedding the guides", total, total)
+
+
+def _known_vectors(index: Path) -> dict[str, Vector]:
+    try:
+        folder = live_folder(index)
+    except IndexUnavailable:
+        return {}
+    return read_vectors(folder) if folder else {}
+
+
+def _text_hash(weight_hash: str, text: str) -> str:
+    return hashlib.sha256(f"{weight_hash}\0{text}".encode()).hexdigest()
+
+
+def _self_check(folder: Path, ids: list[str], vectors: Matrix) -> None:
+    """Asks the new collection for what was just written, before anyone relies on it."""
+    index = ChromaIndex(folder / CHROMA)
+    try:
+        lost = set(ids) ^ index.ids()
+        step = max(1, len(ids) // 50)
+        # Two chunks may have the same text, so the nearest one has to be as near, not the same.
+        far = [ids[row] for row in range(0, len(ids), step) if index.nearest(vectors[row], limit=1)[0][1] < 0.999]
+    finally:
+        index.close()
+    if lost or far:
+        raise IndexUnavailable(
+            f"The new index lost rows while it was written ({sorted(lost)[:3] or far[:3]}).", "Run `tutor index --rebuild`."
+        )
+
+
+def _check_space(home: Path, texts: int, dimension: int) -> None:
+    needed = texts * dimension * 4 * 4 + SPARE_BYTES
+    free = shutil.disk_usage(home).free
+    if free < needed:
+        raise _full(home, needed)
+
+
+def _full(home: Path, needed: int = SPARE_BYTES) -> ResourceError:
+    return ResourceError(
+        f"The disk of {home} is full: the index needs about {needed // 1_000_000} MB more; the old index is untouched.",
+        "Free space there, or set TUTOR_HOME to another disk.",
+    )
+
+
+@contextmanager
+def _storage_errors(home: Path) -> Iterator[None]:
+    """Names a full or forbidden disk, whichever library stumbles over it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise _full(home) from error
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
+            raise ResourceError(
+                f"{error.filename or home} cannot be written: {error.strerror}.",
+                "Set TUTOR_HOME to a folder of your own.",
+            ) from error
+        raise
+    except Exception as error:
+        # SQLite and Chroma's core report a full disk in words of their own.
+        if "disk is full" in str(error) or "No space left" in str(error) or "disk I/O error" in str(error):
+            raise _full(home) from error
+        raise
+
+
+@contextmanager
+def _writer_lock(index: Path, wait_seconds: float, report: Report) -> Iterator[None]:
+    holder = index / "writer.json"
+    lock = FileLock(index / "writer.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = _holder(holder)
+        if not wait_seconds:
+            raise IndexBusy(f"The index is being written by {who}.", "Wait for it to finish, then run this again.") from None
+        report(f"waiting for {who}, which is writing the index", 0, 0)
+        try:
+            lock.acquire(timeout=wait_seconds)
+        except Timeout:
+            raise IndexBusy(f"The index is still being written by {who}.", "Stop that process or wait.") from None
+    try:
+        holder.write_text(json.dumps({"pid": os.getpid(), "since": time.strftime("%H:%M:%S")}), "utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return f"process {int(found['pid'])} (since {str(found['since'])[:8]})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def _live_name(index: Path) -> str:
+    try:
+        folder = live_folder(index)
+    except IndexUnavailable:
+        return ""
+    return folder.name if folder else ""
+
+
+def _remove_old(index: Path, keep: set[str]) -> None:
+    """Removes versions nobody reads any more; the previous one stays for readers that have it open."""
+    for path in index.iterdir():
+        if path.is_dir() and path.name not in keep:
+            shutil.rmtree(path, ignore_errors=True)
+
+

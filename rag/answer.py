@@ -1,0 +1,171 @@
+"""Drafts of an answer: quoted from the guides, or written by a language model over them.
+
+A draft is not yet an answer: `rag.cite` decides which of its sentences may be shown.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy
+
+from rag.errors import ModelError
+from rag.types import ChatModel, EntrySource, Hit, Retrieval, Sentence
+
+PROMPT = Path(__file__).with_name("prompts") / "answer.md"
+QUOTE = "quote"
+
+LEAD = "Answer"
+LEAD_BONUS = 0.06
+"""Added to the cosine of the sentences of an entry's first section, which answer outright."""
+WINDOW = 0.22
+"""A sentence this much further from the question than the nearest one is not quoted."""
+NEAR_TIE = 0.04
+"""An entry this close to the best one is quoted too."""
+FOREIGN_LIMIT = 2
+"""Sentences quoted from an entry that is only a near tie."""
+SAME = 0.92
+"""Two sentences with a cosine above this say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A sentence somebody proposes, with the ids they name; `quote` when it stands in the source."""
+
+    text: str
+    sources: tuple[str, ...]
+    quote: str = ""
+
+
+class AnswerWriter(Protocol):
+    """Turns a retrieval into drafts, in the order in which they are to be read."""
+
+    @property
+    def name(self) -> str: ...
+
+    def write(self, retrieval: Retrieval) -> list[Draft]: ...
+
+
+class QuoteWriter:
+    """Answers with the guides' own sentences: those of the best entry nearest to the question."""
+
+    name = QUOTE
+
+    def __init__(self, entries: EntrySource, claims: int) -> None:
+        self._entries = entries
+        self._claims = claims
+
+    def write(self, retrieval: Retrieval) -> list[Draft]:
+        if not retrieval.hits:
+            return []
+        best = retrieval.hits[0]
+        near = [
+            hit for hit in retrieval.hits[1:3] if best.scores["score"] - hit.scores["score"] <= NEAR_TIE
+        ]
+        own = self._claims - (1 if near else 0)
+        drafts, floor = self._pick(best, retrieval, own, -1.0)
+        for hit in near:
+            room = min(FOREIGN_LIMIT, self._claims - len(drafts))
+            if room > 0:
+                drafts += self._pick(hit, retrieval, room, floor)[0]
+        return drafts
+
+    def _pick(self, hit: Hit, retrieval: Retrieval, limit: int, floor: float) -> tuple[list[Draft], float]:
+        """The sentences to quote from one entry in reading order, and the score of the nearest."""
+        sentences, vectors = self._entries.sentences(hit.entry_id)
+        if not sentences:
+            return [], floor
+        scores = vectors @ retrieval.vector
+        scores += numpy.array([LEAD_BONUS if sentence.section == LEAD else 0.0 for sentence in sentences])
+        top = float(scores.max())
+        lowest = max(top - WINDOW, floor)
+        picked: list[int] = []
+        for row in numpy.argsort(-scores, kind="stable"):
+            if len(picked) == limit or scores[row] < lowest:
+                break
+            if all(float(vectors[row] @ vectors[other]) < SAME for other in picked):
+                picked.append(int(row))
+        picked.sort(key=lambda row: sentences[row].position)
+        return [_quoted(sentences[row]) for row in picked], top
+
+
+def _quoted(sentence: Sentence) -> Draft:
+    return Draft(sentence.text, (sentence.entry_id,), sentence.quote)
+
+
+class LanguageModelWriter:
+    """Answers with sentences a language model writes, each naming retrieved ids only."""
+
+    def __init__(self, model: ChatModel, entries: EntrySource, claims: int) -> None:
+        self._model = model
+        self._entries = entries
+        self._claims = claims
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    def write(self, retrieval: Retrieval) -> list[Draft]:
+        ids = [hit.entry_id for hit in retrieval.hits]
+        reply = self._model.complete_json(self._messages(retrieval, ids), claim_schema(ids))
+        return parse_claims(reply)
+
+    def _messages(self, retrieval: Retrieval, ids: Sequence[str]) -> list[dict[str, str]]:
+        sources = []
+        for rank, entry_id in enumerate(ids, 1):
+            entry = self._entries.entry(entry_id)
+            follow_ups = "\n\n".join(f"{item.question}\n{item.answer}" for item in entry.follow_ups)
+            body = "\n\n".join(part for part in (entry.question, entry.answer, follow_ups, entry.caveat) if part)
+            # A body that spells the closing mark would end its own quotation.
+            body = body.replace("</source", "< /source")
+            sources.append(f'<source id="{entry_id}" rank="{rank}" title="{entry.title}">\n{body}\n</source>')
+        system = PROMPT.read_text("utf-8").format(claims=self._claims)
+        user = "\n\n".join([*sources, f"<question>\n{retrieval.question}\n</question>"])
+        return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
+def claim_schema(ids: Sequence[str]) -> dict[str, Any]:
+    """The JSON schema of a reply: `sources` can only name ids that were retrieved."""
+    claim = {
+        "type": "object",
+        "properties": {
+            "text": {"type": "string"},
+            "sources": {"type": "array", "items": {"type": "string", "enum": list(ids)}, "minItems": 1},
+        },
+        "required": ["text", "sources"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {"claims": {"type": "array", "items": claim}},
+        "required": ["claims"],
+        "additionalProperties": False,
+    }
+
+
+def parse_claims(reply: str) -> list[Draft]:
+    """The drafts of a model's JSON reply, each of one line and without ids in its text.
+
+    Raises:
+        ModelError: the reply is not JSON of the asked form.
+    """
+    try:
+        claims = json.loads(reply)["claims"]
+        return [
+            Draft(_one_line(item["text"]), tuple(dict.fromkeys(str(source) for source in item["sources"])))
+            for item in claims
+            if _one_line(item["text"])
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            "The language model's reply was not the JSON that was asked for.",
+            "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL.",
+        ) from error
+
+
+def _one_line(text: str) -> str:
+    """Ids that a model repeats inside its sentence are shown from the checked list instead."""
+    return " ".join(re.sub(r"\s*\[[A-Z]{2,}-?\d+[^\]]*\]", "", text).split())

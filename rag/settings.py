@@ -1,0 +1,124 @@
+"""Settings: `TUTOR_*` environment variables over `tutor.toml` over the defaults.
+
+Loaded at the doors and passed down as values. The language model is configured as everywhere in
+this field: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, and `TUTOR_MODEL`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from rag.errors import SettingsError
+
+PROJECT = Path(__file__).resolve().parents[1]
+FILE_NAME = "tutor.toml"
+PREFIX = "TUTOR_"
+
+
+def default_home() -> Path:
+    """The per-user data folder of this machine."""
+    from platformdirs import user_data_path
+
+    return user_data_path("ml-interview-tutor", appauthor=False)
+
+
+class Settings(BaseModel):
+    """All settings there are. Each is `TUTOR_` and its name in capitals in the environment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=default_home, description="Folder of weights, index and documents.")
+    corpus: Path = Field(PROJECT / "corpus", description="Folder of the built-in guides.")
+    embedding_model: Literal["all-mpnet-base-v2", "all-MiniLM-L6-v2"] = Field(
+        "all-mpnet-base-v2", description="The embedder; all-MiniLM-L6-v2 is the small, weaker option."
+    )
+    model: str = Field(
+        "auto",
+        min_length=1,
+        max_length=200,
+        description="Who writes answers: auto (an LLM when one is configured), quote (no LLM), or a model name.",
+    )
+    api_key: SecretStr | None = Field(None, description="Read from OPENAI_API_KEY only.")
+    base_url: str | None = Field(None, description="Read from OPENAI_BASE_URL only.")
+    sources: int = Field(5, ge=1, le=20, description="Entries an answer may draw on.")
+    claims: int = Field(6, ge=1, le=20, description="Sentences in an answer at the most.")
+    question_limit: int = Field(2000, ge=100, le=20000, description="Characters in a question at the most.")
+    history_limit: int = Field(20, ge=0, le=200, description="Earlier turns taken into account at the most.")
+    answer_tokens: int = Field(900, ge=50, le=16000, description="Tokens an LLM may write for one answer.")
+    first_byte_seconds: float = Field(60, gt=0, le=600, description="Wait for an LLM's first byte.")
+    between_bytes_seconds: float = Field(20, gt=0, le=600, description="Wait between an LLM's bytes.")
+    threads: int = Field(2, ge=1, le=64, description="CPU threads for embedding.")
+    host: str = Field("127.0.0.1", description="Address the web app binds to.")
+    port: int = Field(8501, ge=0, le=65535, description="Port of the web app.")
+
+    @property
+    def models_folder(self) -> Path:
+        return self.home / "models"
+
+    @property
+    def index_folder(self) -> Path:
+        return self.home / "index"
+
+    @property
+    def llm_configured(self) -> bool:
+        return self.api_key is not None or self.base_url is not None
+
+
+FROM_OPENAI = {"OPENAI_API_KEY": "api_key", "OPENAI_BASE_URL": "base_url"}
+
+
+def load_settings(environment: Mapping[str, str], folder: Path, **overrides: Any) -> Settings:
+    """Reads the settings.
+
+    Args:
+        environment: usually `os.environ`.
+        folder: where `tutor.toml` is looked for.
+        overrides: values that win over everything, such as command-line options; None is ignored.
+
+    Raises:
+        SettingsError: an unknown key, a value out of bounds, or an unreadable file.
+    """
+    values: dict[str, Any] = {}
+    file = folder / FILE_NAME
+    if file.is_file():
+        values.update(_read_file(file))
+    known = set(Settings.model_fields) - set(FROM_OPENAI.values())
+    for name, value in environment.items():
+        if name in FROM_OPENAI:
+            if value.strip():
+                values[FROM_OPENAI[name]] = value.strip()
+        elif name.upper().startswith(PREFIX):
+            key = name[len(PREFIX) :].lower()
+            if key not in known:
+                raise SettingsError(
+                    f"The environment variable {name} is not a setting.",
+                    f"Unset it, or use one of: {', '.join(sorted(PREFIX + k.upper() for k in known))}.",
+                )
+            values[key] = value
+    values.update({key: value for key, value in overrides.items() if value is not None})
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"The setting {key} is wrong: {first['msg'].lower()}.",
+            f"Set {PREFIX}{key.upper()} or `{key}` in {FILE_NAME} to an allowed value.",
+        ) from None
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}.", "Mend or remove the file.") from None
+    secret = sorted(set(found) & set(FROM_OPENAI.values()))
+    if secret:
+        raise SettingsError(
+            f"{file} sets {', '.join(secret)}, which is read from the environment only.",
+            "Use OPENAI_API_KEY and OPENAI_BASE_URL.",
+        )
+    return found

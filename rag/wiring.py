@@ -1,0 +1,97 @@
+"""The only place where concrete parts are made and put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rag.answer import QUOTE, AnswerWriter, LanguageModelWriter, QuoteWriter
+from rag.catalog import TABLE
+from rag.errors import IndexUnavailable
+from rag.keyword import KeywordIndex
+from rag.llm import OpenAIModel
+from rag.manifest import CHROMA
+from rag.query_embed import QueryEmbedder
+from rag.retrieve import DenseSearcher, Retriever
+from rag.settings import Settings
+from rag.store import EntryStore
+from rag.support import SentenceSupport
+from rag.tutor import NO_LLM, Limits, Tutor
+from rag.types import Entry
+from rag.vectors import ChromaIndex
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Library:
+    """One open index version and the parts that read it. Close it when another takes its place."""
+
+    settings: Settings
+    folder: Path
+
+    @cached_property
+    def store(self) -> EntryStore:
+        return EntryStore(self.folder)
+
+    @cached_property
+    def embedder(self) -> QueryEmbedder:
+        weights = TABLE[self.settings.embedding_model]
+        folder = self.settings.models_folder / weights.name
+        return QueryEmbedder(folder, weights.name, weights.token_limit, self.settings.threads)
+
+    @cached_property
+    def vectors(self) -> ChromaIndex:
+        return ChromaIndex(self.folder / CHROMA)
+
+    @cached_property
+    def dense(self) -> DenseSearcher:
+        entry_of = self.store.chunk_entries()
+        if self.vectors.ids() != set(entry_of):
+            raise IndexUnavailable(
+                f"The Chroma index in {self.folder} does not hold the chunks of its store.",
+                "Run `tutor index --rebuild`.",
+            )
+        return DenseSearcher(self.embedder, self.vectors, entry_of)
+
+    @cached_property
+    def keyword(self) -> KeywordIndex:
+        return KeywordIndex([(entry.id, searchable_text(entry)) for entry in self.store.entries()])
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        return Retriever(self.dense, self.keyword)
+
+    def tutor(self, notices: tuple[str, ...] = ()) -> Tutor:
+        """The tutor over this index; `notices` go with every answer."""
+        settings = self.settings
+        writers: dict[str, Callable[[], AnswerWriter]] = {
+            QUOTE: lambda: QuoteWriter(self.store, settings.claims),
+        }
+        default = QUOTE if settings.model == AUTO else settings.model
+        if settings.llm_configured:
+            if settings.model == AUTO:
+                default = AUTO
+            # Any other name is asked of the endpoint, which knows best what it serves.
+            for name in {"*", default} - {QUOTE}:
+                writers[name] = lambda: LanguageModelWriter(self._chat_model(), self.store, settings.claims)
+        else:
+            notices = (NO_LLM, *notices)
+        limits = Limits(
+            settings.question_limit, settings.history_limit, settings.sources, TABLE[settings.embedding_model].covered
+        )
+        checker = SentenceSupport(self.embedder, self.store)
+        return Tutor(self.store, self.retriever, checker, writers, default, limits, notices)
+
+    def close(self) -> None:
+        """Closes what was opened; parts never used were never made."""
+        for name in ("store", "vectors"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+
+def searchable_text(entry: Entry) -> str:
+    """Everything of an entry that a keyword may be found in."""
+    follow_ups = [f"{item.question}\n{item.answer}" for item in entry.follow_ups]
+    parts = [entry.title, entry.question, *entry.also_asked, *entry.key_points, entry.answer, *follow_ups]
+    return "\n".join([*parts, entry.caveat or ""])

@@ -208,7 +208,8 @@ def _self_check(folder: Path, ids: list[str], vectors: Matrix) -> None:
         index.close()
     if lost or far:
         raise IndexUnavailable(
-            f"The new index lost rows while it was written ({sorted(lost)[:3] or far[:3]}).", "Run `tutor index --rebuild`."
+            f"The new index lost rows while it was written ({sorted(lost)[:3] or far[:3]}).",
+            "Run `tutor index --rebuild`.",
         )
 
 
@@ -256,7 +257,9 @@ def _writer_lock(index: Path, wait_seconds: float, report: Report) -> Iterator[N
     except Timeout:
         who = _holder(holder)
         if not wait_seconds:
-            raise IndexBusy(f"The index is being written by {who}.", "Wait for it to finish, then run this again.") from None
+            raise IndexBusy(
+                f"The index is being written by {who}.", "Wait for it to finish, then run this again."
+            ) from None
         report(f"waiting for {who}, which is writing the index", 0, 0)
         try:
             lock.acquire(timeout=wait_seconds)
@@ -290,5 +293,3 @@ def _remove_old(index: Path, keep: set[str]) -> None:
     for path in index.iterdir():
         if path.is_dir() and path.name not in keep:
             shutil.rmtree(path, ignore_errors=True)
-
-

@@ -19,6 +19,7 @@ from rag.types import Chunk, ChunkKind, Entry, Sentence
 VERSION = 1
 """Raised whenever the same entry would give other chunks or sentences; old indexes are then rebuilt."""
 
+CAVEAT = "Caveat"
 MARKER = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
 CountTokens = Callable[[str], int]
 
@@ -78,7 +79,7 @@ def chunk_entry(entry: Entry, count_tokens: CountTokens, limit: int) -> list[Chu
     pieces += [("key_points", text, entry.title) for text in _pack([points], entry.title, count_tokens, limit)]
     body = blocks(entry.answer)
     if entry.caveat:
-        body.append(Block("paragraph", "Caveat", entry.caveat, tuple(split_sentences(entry.caveat))))
+        body.append(Block("paragraph", CAVEAT, entry.caveat, tuple(split_sentences(entry.caveat))))
     pieces += [("answer", text, subject) for text in _pack(body, subject, count_tokens, limit)]
     for follow_up in entry.follow_ups:
         context = f"{entry.title}. {follow_up.question}"
@@ -145,14 +146,12 @@ def sentences_of(entry: Entry) -> list[Sentence]:
     for block in blocks(entry.answer):
         found += [(block.section, text, quote) for text, quote in _quotable(block)]
     if entry.caveat:
-        found += [("Caveat", text, text) for text in split_sentences(entry.caveat)]
+        # Whole: its first sentence states the mistake and must never be quoted without the second.
+        found.append((CAVEAT, entry.caveat, entry.caveat))
     for follow_up in entry.follow_ups:
         for block in blocks(follow_up.answer, follow_up.question):
             found += [(follow_up.question, text, quote) for text, quote in _quotable(block)]
-    return [
-        Sentence(entry.id, position, section, text, quote)
-        for position, (section, text, quote) in enumerate(found)
-    ]
+    return [Sentence(entry.id, position, section, text, quote) for position, (section, text, quote) in enumerate(found)]
 
 
 def _quotable(block: Block) -> Iterator[tuple[str, str]]:

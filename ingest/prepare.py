@@ -26,6 +26,7 @@ SAMPLES = (
 
 
 def model_folder(settings: Settings) -> Path:
+    """Where the embedder's files are."""
     return settings.models_folder / settings.embedding_model
 
 

@@ -19,10 +19,15 @@ PROMPT = Path(__file__).with_name("prompts") / "answer.md"
 QUOTE = "quote"
 
 LEAD = "Answer"
-LEAD_BONUS = 0.06
-"""Added to the cosine of the sentences of an entry's first section, which answer outright."""
-WINDOW = 0.22
+LEAD_SENTENCES = 2
+LEAD_BONUS = 0.15
+"""Added to the cosine of an entry's first sentences, which answer its question outright."""
+SECTION_BONUS = 0.05
+"""Added to the cosine of the other sentences of the first section, which say what to do."""
+WINDOW = 0.3
 """A sentence this much further from the question than the nearest one is not quoted."""
+FEWEST = 3
+"""Sentences quoted from the best entry even when they lie outside the window: one rarely answers."""
 NEAR_TIE = 0.04
 """An entry this close to the best one is quoted too."""
 FOREIGN_LIMIT = 2
@@ -62,9 +67,7 @@ class QuoteWriter:
         if not retrieval.hits:
             return []
         best = retrieval.hits[0]
-        near = [
-            hit for hit in retrieval.hits[1:3] if best.scores["score"] - hit.scores["score"] <= NEAR_TIE
-        ]
+        near = [hit for hit in retrieval.hits[1:3] if best.scores["score"] - hit.scores["score"] <= NEAR_TIE]
         own = self._claims - (1 if near else 0)
         drafts, floor = self._pick(best, retrieval, own, -1.0)
         for hit in near:
@@ -79,17 +82,23 @@ class QuoteWriter:
         if not sentences:
             return [], floor
         scores = vectors @ retrieval.vector
-        scores += numpy.array([LEAD_BONUS if sentence.section == LEAD else 0.0 for sentence in sentences])
+        scores += numpy.array([_bonus(sentence) for sentence in sentences], dtype=numpy.float32)
         top = float(scores.max())
         lowest = max(top - WINDOW, floor)
         picked: list[int] = []
         for row in numpy.argsort(-scores, kind="stable"):
-            if len(picked) == limit or scores[row] < lowest:
+            if len(picked) == limit or (scores[row] < lowest and (len(picked) >= FEWEST or floor > 0)):
                 break
             if all(float(vectors[row] @ vectors[other]) < SAME for other in picked):
                 picked.append(int(row))
         picked.sort(key=lambda row: sentences[row].position)
         return [_quoted(sentences[row]) for row in picked], top
+
+
+def _bonus(sentence: Sentence) -> float:
+    if sentence.section != LEAD:
+        return 0.0
+    return LEAD_BONUS if sentence.position < LEAD_SENTENCES else SECTION_BONUS
 
 
 def _quoted(sentence: Sentence) -> Draft:

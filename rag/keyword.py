@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from rag.types import Hit
 
@@ -23,7 +24,7 @@ def _stem(word: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _stemmer():  # type: ignore[no-untyped-def]
+def _stemmer() -> Any:
     from Stemmer import Stemmer
 
     return Stemmer("english")
@@ -71,7 +72,7 @@ class KeywordIndex:
         rarest = max(self._ranker.idf.values())
         mass = {word: max(0.0, self._ranker.idf.get(word, rarest)) for word in unique}
         total = sum(mass.values()) or 1.0
-        hits = []
+        hits: list[Hit] = []
         for row in order:
             if scores[row] <= 0:
                 break

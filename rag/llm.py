@@ -63,10 +63,11 @@ class OpenAIModel:
         form = {"type": "json_schema", "json_schema": {"name": "claims", "strict": True, "schema": dict(schema)}}
 
         def ask(client: OpenAI) -> Any:
-            return client.chat.completions.create(
+            create: Any = client.chat.completions.create  # its overloads want literals, ours are values
+            return create(
                 model=self._name,
-                messages=list(messages),  # type: ignore[arg-type]
-                response_format=form,  # type: ignore[arg-type]
+                messages=list(messages),
+                response_format=form,
                 max_tokens=self._max_tokens,
                 temperature=0,
             )
@@ -90,9 +91,7 @@ class OpenAIModel:
 
         if self._client is None:
             timeout = openai.Timeout(self._seconds, connect=10.0)
-            self._client = openai.OpenAI(
-                api_key=self._api_key, base_url=self._base_url, timeout=timeout, max_retries=1
-            )
+            self._client = openai.OpenAI(api_key=self._api_key, base_url=self._base_url, timeout=timeout, max_retries=1)
         where = self._base_url or "OpenAI"
         try:
             return call(self._client)

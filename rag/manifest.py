@@ -83,6 +83,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes the manifest of a version that is being built."""
     (folder / FILE).write_text(json.dumps(asdict(manifest), indent=1), "utf-8")
 
 

@@ -37,7 +37,8 @@ class QueryEmbedder:
             )
         except Exception as error:  # both libraries raise bare exceptions of many kinds for a bad file
             raise WeightsError(
-                f"The model files in {folder} cannot be loaded: {str(error)[:200]}.", f"Run `tutor models fetch {name}`."
+                f"The model files in {folder} cannot be loaded: {str(error)[:200]}.",
+                f"Run `tutor models fetch {name}`.",
             ) from error
         self._counter = Tokenizer.from_str(self._tokenizer.to_str())
         self._counter.no_truncation()

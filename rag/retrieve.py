@@ -13,7 +13,7 @@ from rag.types import Embedder, Hit, Reranker, Retrieval, Searcher, Vector, Vect
 
 CHUNKS_PER_SEARCH = 120
 """Chunks asked of the dense index: an entry has about 18, and 20 or more entries are wanted."""
-KEYWORD_WEIGHT = 0.25
+KEYWORD_WEIGHT = 0.2
 """Weight of the lexical part against the cosine; chosen on half of the gold questions."""
 SECOND_WEIGHT = 0.1
 """Weight of an entry's second-best chunk: two near ways of asking are better than one."""

@@ -2,7 +2,7 @@
 
 import time
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rag.answer import QUOTE, AnswerWriter
@@ -37,7 +37,7 @@ class Tutor:
         entries: where entries are looked up.
         retriever: finds them.
         checker: decides whether an entry supports a sentence.
-        writers: who can write answers, by the name the user chooses; `quote` is always there.
+        writer_of: who writes answers, by the name the user chooses; knows at least `quote`.
         default: the writer used when the user names none.
         limits: bounds of one question.
         notices: what is announced with every answer, such as a part that is missing.
@@ -48,7 +48,7 @@ class Tutor:
         entries: EntrySource,
         retriever: Retriever,
         checker: SupportChecker,
-        writers: Mapping[str, Callable[[], AnswerWriter]],
+        writer_of: Callable[[str], AnswerWriter | None],
         default: str,
         limits: Limits,
         notices: Sequence[str] = (),
@@ -56,18 +56,18 @@ class Tutor:
         self.entries = entries
         self._retriever = retriever
         self._checker = checker
-        self._writers = writers
+        self._writer_of = writer_of
         self._default = default
         self._limits = limits
         self._notices = tuple(notices)
 
-    def search(self, question: str, *, limit: int) -> list[Hit]:
+    def search(self, question: str, *, limit: int, history: Sequence[Turn] = ()) -> list[Hit]:
         """Ranked entries with the parts of their scores.
 
         Raises:
             QuestionError: the question cannot be used.
         """
-        return self._retriever.search(clean_question(question, self._limits.question), limit=limit)
+        return self._retriever.search(self._understood(question, history), limit=limit)
 
     def ask(self, question: str, history: Sequence[Turn] = (), model: str | None = None) -> Answer:
         """The checked answer to a question.
@@ -76,9 +76,9 @@ class Tutor:
             QuestionError: the question cannot be used, or names no known model.
         """
         started = time.perf_counter()
-        question = clean_question(question, self._limits.question)
+        standalone = self._understood(question, history)
+        question = " ".join(question.split())
         writer = self._writer(model or self._default)
-        standalone = standalone_question(question, history[-self._limits.history :] if self._limits.history else ())
         retrieval = self._retriever.retrieve(standalone, limit=self._limits.sources)
         retrieved = time.perf_counter()
         answer = Answer(
@@ -99,12 +99,14 @@ class Tutor:
         times["total"] = (time.perf_counter() - started) * 1000
         return replace(answer, timings_ms=times)
 
+    def _understood(self, question: str, history: Sequence[Turn]) -> str:
+        recent = history[-self._limits.history :] if self._limits.history else ()
+        return standalone_question(clean_question(question, self._limits.question), recent)
+
     def _covered(self, retrieval: Retrieval) -> bool:
         return bool(retrieval.hits) and retrieval.hits[0].scores["score"] >= self._limits.covered
 
-    def _written(
-        self, answer: Answer, retrieval: Retrieval, writer: AnswerWriter
-    ) -> tuple[Answer, dict[str, float]]:
+    def _written(self, answer: Answer, retrieval: Retrieval, writer: AnswerWriter) -> tuple[Answer, dict[str, float]]:
         """Drafts and checks; when the model fails or nothing passes, the quoted answer steps in."""
         generating = time.perf_counter()
         notices = list(answer.notices)
@@ -121,10 +123,10 @@ class Tutor:
             claims, _ = resolve(writer.write(retrieval), answer.retrieved, self._checker)
         status: AnswerStatus = "answered" if claims else "unverified"
         message = "" if claims else UNVERIFIED
-        if dropped:
-            many = "1 sentence was" if len(dropped) == 1 else f"{len(dropped)} sentences were"
-            notices.append(f"{many} left out because the guides don't support it." if len(dropped) == 1 else
-                           f"{many} left out because the guides don't support them.")
+        if len(dropped) == 1:
+            notices.append("1 sentence was left out because the guides don't support it.")
+        elif dropped:
+            notices.append(f"{len(dropped)} sentences were left out because the guides don't support them.")
         if not claims and not dropped and writer.name != QUOTE:
             status, message = "not_covered", NOT_COVERED
         done = time.perf_counter()
@@ -147,13 +149,13 @@ class Tutor:
         return tuple(Source(entry.id, entry.title, entry.guide) for entry in entries)
 
     def _writer(self, name: str) -> AnswerWriter:
-        make = self._writers.get(name) or self._writers.get("*")
-        if make is None:
+        writer = self._writer_of(name)
+        if writer is None:
             raise QuestionError(
                 f"There is no model called {name[:80]!r}: no language model is configured.",
                 "Use --model quote, or set OPENAI_API_KEY or OPENAI_BASE_URL.",
             )
-        return make()
+        return writer
 
 
 def clean_question(question: str, limit: int) -> str:

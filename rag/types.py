@@ -170,9 +170,7 @@ class Answer:
                 }
                 for claim in self.claims
             ],
-            "sources": [
-                {"id": source.id, "title": source.title, "guide": source.guide} for source in self.sources
-            ],
+            "sources": [{"id": source.id, "title": source.title, "guide": source.guide} for source in self.sources],
             "retrieved": list(self.retrieved),
             "model": self.model,
             "notices": list(self.notices),
@@ -239,5 +237,3 @@ class SupportChecker(Protocol):
     """Decides how far an entry's sentences support a claim: (support in 0..1, the sentence)."""
 
     def support(self, claim: str, entry_id: str) -> tuple[float, str]: ...
-
-

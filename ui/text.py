@@ -1,0 +1,64 @@
+"""Answers, entries and rankings as plain text for the terminal."""
+
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+
+from rag.types import Answer, Entry, Hit, bracketed
+
+WIDTH = 100
+
+
+def safe(text: str) -> str:
+    """Text without control characters: nothing a document says may drive the terminal."""
+    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) not in {"Cc", "Cf"})
+
+
+def answer_text(answer: Answer) -> str:
+    """The answer as it is read in the terminal."""
+    lines = []
+    if answer.standalone_question != answer.question:
+        lines += [f"Understood as: {answer.standalone_question}", ""]
+    if answer.claims:
+        lines += [_wrapped(f"{claim.text} {bracketed(claim.sources)}", "- ") for claim in answer.claims]
+        lines += ["", "Sources"]
+        lines += [f"  {source.id}  {source.title} ({source.guide})" for source in answer.sources]
+    else:
+        lines.append(answer.message)
+    lines += ["", *(_wrapped(notice, "Note: ") for notice in answer.notices)] if answer.notices else []
+    return safe("\n".join(lines))
+
+
+def entry_text(entry: Entry) -> str:
+    """The whole entry as it is read in the terminal."""
+    parts = [
+        f"{entry.id}  {entry.title}",
+        f"{entry.guide} · {entry.level} · {', '.join(entry.topics)}",
+        "",
+        _wrapped(entry.question, "Q: "),
+        "",
+        entry.answer,
+        "",
+        "## Key points",
+        "",
+        *(_wrapped(point, "- ") for point in entry.key_points),
+    ]
+    for follow_up in entry.follow_ups:
+        parts += ["", f"### {follow_up.question}", "", follow_up.answer]
+    if entry.caveat:
+        parts += ["", _wrapped(entry.caveat, "Caveat: ")]
+    parts += ["", f"Related: {', '.join(entry.related)}"]
+    return safe("\n".join(parts))
+
+
+def hits_text(hits: Sequence[Hit], titles: dict[str, str]) -> str:
+    """A ranking with the parts of each score."""
+    rows = []
+    for hit in hits:
+        scores = "  ".join(f"{name} {value:.3f}" for name, value in hit.scores.items())
+        rows.append(f"{hit.rank:>2}  {hit.entry_id}  {titles[hit.entry_id]}\n    {scores}")
+    return safe("\n".join(rows))
+
+
+def _wrapped(text: str, mark: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=mark, subsequent_indent=" " * len(mark))

@@ -6,12 +6,15 @@ each part), code lines or sentences, never inside one. Every part of an answer i
 its entry's title and question: a part without its subject is hard to find.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 from ingest.sentences import plain, split_sentences
 from rag.types import Chunk, ChunkKind, Entry, Sentence
@@ -37,6 +40,8 @@ class Block:
 
 def blocks(markdown: str, section: str = "") -> list[Block]:
     """The top-level blocks of a text, each with the heading it stands under."""
+    from markdown_it import MarkdownIt
+
     rows = markdown.splitlines()
     tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
     found = []

@@ -124,22 +124,26 @@ def _read_entry(path: Path, name: str) -> tuple[Entry, dict[str, int]]:
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError as error:
-        raise _Broken([Fault(name, 1, f"not UTF-8 text (byte {error.start})")]) from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise _Broken([Fault(name, line, f"not UTF-8 text (byte {error.start})")]) from None
+    except OSError as error:
+        raise _Broken([Fault(name, 1, f"cannot be read: {error.strerror}")]) from None
     found = re.match(r"---\n(.*?)\n---\n(.*)\Z", text, re.DOTALL)
     if not found:
         raise _Broken([Fault(name, 1, "no front matter between two lines of ---")])
     head, body = found.groups()
-    lines = {key: number for number, key in _keys(head)}
+    keys = list(_keys(head))
+    lines = dict.fromkeys(FrontMatter.model_fields, 1) | {key: number for number, key in keys}
+    twice = [Fault(name, number, f"the key {key} is there twice") for number, key in keys if lines[key] != number]
+    if twice:
+        raise _Broken(twice)
     try:
         values: Any = yaml.safe_load(head)
         matter = FrontMatter.model_validate(values)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise _Broken(
-            [Fault(name, mark.line + 2 if mark else 1, f"front matter is not YAML: {getattr(error, 'problem', error)}")]
-        ) from None
     except ValidationError as error:
-        raise _Broken([_schema_fault(name, lines, item) for item in error.errors(include_url=False)]) from None
+        raise _Broken([_schema_fault(name, head, lines, item) for item in error.errors(include_url=False)]) from None
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError for a date that does not exist
+        raise _Broken([_yaml_fault(name, head, error)]) from None
     body_line = head.count("\n") + 4
     answer, follow_ups, faults = _split_body(body, name, body_line)
     if not path.name.startswith(matter.id + "-"):
@@ -170,10 +174,21 @@ def _keys(head: str) -> Iterable[tuple[int, str]]:
             yield number, match.group(1)
 
 
-def _schema_fault(name: str, lines: dict[str, int], item: Any) -> Fault:
+def _yaml_fault(name: str, head: str, error: Exception) -> Fault:
+    """Errors of the parser have a mark, those of the reader a position, those of a value neither."""
+    line, what = 1, str(error)
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        line, what = error.problem_mark.line + 2, error.problem or what
+    elif isinstance(error, yaml.reader.ReaderError):
+        line, what = head.count("\n", 0, error.position) + 2, str(error.reason)
+    return Fault(name, line, f"front matter is not YAML: {what}")
+
+
+def _schema_fault(name: str, head: str, lines: dict[str, int], item: Any) -> Fault:
     place = [str(part) for part in item["loc"]]
     line = lines.get(place[0], 1) if place else 1
-    if len(place) > 1 and place[1].isdigit():
+    # An item is on a line of its own, unless the list is written behind its key.
+    if len(place) > 1 and place[1].isdigit() and head.splitlines()[line - 2].rstrip().endswith(":"):
         line += int(place[1]) + 1
     return Fault(name, line, f"{'.'.join(place) or 'front matter'}: {item['msg']}")
 
@@ -191,12 +206,15 @@ def _split_body(body: str, name: str, first_line: int) -> tuple[str, tuple[Follo
     if not seconds or seconds[0][1] != "Answer":
         faults.append(Fault(name, first_line, "the first heading of the body must be `## Answer`"))
     if not seconds or seconds[-1][1] != FOLLOW_UPS:
-        faults.append(Fault(name, first_line + len(rows), f"the last second-level heading must be `## {FOLLOW_UPS}`"))
+        line = first_line + (seconds[-1][0] if seconds else max(0, len(rows) - 1))
+        faults.append(Fault(name, line, f"the last second-level heading must be `## {FOLLOW_UPS}`"))
     if faults:
         return "", (), faults
     cut = seconds[-1][0]
     questions = [(number, text) for number, marks, text in headings if marks == "###" and number > cut]
     follow_ups = []
+    if any(row.strip() for row in rows[cut + 1 : questions[0][0] if questions else len(rows)]):
+        faults.append(Fault(name, first_line + cut, "text before the first follow-up would be lost"))
     for index, (number, text) in enumerate(questions):
         end = questions[index + 1][0] if index + 1 < len(questions) else len(rows)
         answer = "\n".join(rows[number + 1 : end]).strip()

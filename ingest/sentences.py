@@ -3,6 +3,8 @@
 import re
 
 ABBREVIATIONS = {"e.g.", "i.e.", "vs.", "cf.", "approx.", "fig.", "eq.", "dr.", "mr.", "ms."}
+EMPHASIS = re.compile(r"`[^`]*`|(?<!\*)\*{1,2}(?=\S)((?:`[^`]*`|[^`])+?)(?<=\S)\*{1,2}")
+"""Code is matched first, so that the asterisks of a formula stay."""
 BOUNDARY = re.compile(r"[.?!][\"')\]]*\s+(?=[\"'(\[`]?[A-Z0-9`])")
 
 
@@ -23,4 +25,4 @@ def split_sentences(text: str) -> list[str]:
 
 def plain(markdown: str) -> str:
     """A sentence as shown: without marks of emphasis, code names kept in their backticks."""
-    return re.sub(r"(?<!\*)\*{1,2}(?=\S)(.+?)(?<=\S)\*{1,2}", r"\1", markdown) if "*" in markdown else markdown
+    return EMPHASIS.sub(lambda found: found[0] if found[1] is None else found[1], markdown)

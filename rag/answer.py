@@ -16,6 +16,7 @@ from rag.errors import ModelError
 from rag.types import ChatModel, EntrySource, Hit, Retrieval, Sentence
 
 PROMPT = Path(__file__).with_name("prompts") / "answer.md"
+MARK = re.compile(r"<(?=\s*/?\s*(?:source|question)\b)", re.IGNORECASE)
 QUOTE = "quote"
 
 LEAD = "Answer"
@@ -24,9 +25,9 @@ LEAD_BONUS = 0.15
 """Added to the cosine of an entry's first sentences, which answer its question outright."""
 SECTION_BONUS = 0.05
 """Added to the cosine of the other sentences of the first section, which say what to do."""
-WINDOW = 0.3
+WINDOW = 0.35
 """A sentence this much further from the question than the nearest one is not quoted."""
-FEWEST = 3
+FEWEST = 4
 """Sentences quoted from the best entry even when they lie outside the window: one rarely answers."""
 NEAR_TIE = 0.04
 """An entry this close to the best one is quoted too."""
@@ -68,7 +69,7 @@ class QuoteWriter:
             return []
         best = retrieval.hits[0]
         near = [hit for hit in retrieval.hits[1:3] if best.scores["score"] - hit.scores["score"] <= NEAR_TIE]
-        own = self._claims - (1 if near else 0)
+        own = max(1, self._claims - (1 if near else 0))
         drafts, floor = self._pick(best, retrieval, own, -1.0)
         for hit in near:
             room = min(FOREIGN_LIMIT, self._claims - len(drafts))
@@ -128,12 +129,16 @@ class LanguageModelWriter:
             entry = self._entries.entry(entry_id)
             follow_ups = "\n\n".join(f"{item.question}\n{item.answer}" for item in entry.follow_ups)
             body = "\n\n".join(part for part in (entry.question, entry.answer, follow_ups, entry.caveat) if part)
-            # A body that spells the closing mark would end its own quotation.
-            body = body.replace("</source", "< /source")
-            sources.append(f'<source id="{entry_id}" rank="{rank}" title="{entry.title}">\n{body}\n</source>')
+            title = _inert(entry.title).replace('"', "'")
+            sources.append(f'<source id="{entry_id}" rank="{rank}" title="{title}">\n{_inert(body)}\n</source>')
         system = PROMPT.read_text("utf-8").format(claims=self._claims)
-        user = "\n\n".join([*sources, f"<question>\n{retrieval.question}\n</question>"])
+        user = "\n\n".join([*sources, f"<question>\n{_inert(retrieval.question)}\n</question>"])
         return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
+def _inert(text: str) -> str:
+    """A text that spells our marks would end its own quotation, or open one that is not a source."""
+    return MARK.sub("‹", text)
 
 
 def claim_schema(ids: Sequence[str]) -> dict[str, Any]:
@@ -168,7 +173,7 @@ def parse_claims(reply: str) -> list[Draft]:
             for item in claims
             if _one_line(item["text"])
         ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             "The language model's reply was not the JSON that was asked for.",
             "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL.",
@@ -177,4 +182,5 @@ def parse_claims(reply: str) -> list[Draft]:
 
 def _one_line(text: str) -> str:
     """Ids that a model repeats inside its sentence are shown from the checked list instead."""
+    text.encode()  # JSON can spell half a character, which nothing after this could handle
     return " ".join(re.sub(r"\s*\[[A-Z]{2,}-?\d+[^\]]*\]", "", text).split())

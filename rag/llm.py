@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +46,7 @@ class OpenAIModel:
         Raises:
             ModelError: the endpoint does not answer or refuses.
         """
-        return [model.id for model in self._guarded(lambda client: client.models.list().data)]
+        return list(self._guarded(lambda client: [model.id for model in client.models.list().data if model.id]))
 
     def complete_json(self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any]) -> str:
         """The reply to `messages`, JSON text of the given schema where the endpoint keeps to it.
@@ -64,15 +63,19 @@ class OpenAIModel:
 
         def ask(client: OpenAI) -> Any:
             create: Any = client.chat.completions.create  # its overloads want literals, ours are values
-            return create(
+            reply = create(
                 model=self._name,
                 messages=list(messages),
                 response_format=form,
                 max_tokens=self._max_tokens,
                 temperature=0,
             )
+            return self._content(reply)
 
-        reply = self._guarded(ask)
+        return str(self._guarded(ask))
+
+    def _content(self, reply: Any) -> str:
+        """The text of a reply, which may be of any shape: the client checks next to nothing."""
         choices = getattr(reply, "choices", None)
         if not choices:
             raise ModelError(f"{self.name} sent a reply without an answer in it.", CURE)
@@ -96,17 +99,23 @@ class OpenAIModel:
         try:
             return call(self._client)
         except openai.APITimeoutError:
-            raise ModelError(f"{where} did not answer within {self._seconds:.0f} s.", CURE) from None
+            raise ModelError(f"{where} did not answer within {self._seconds:g} s.", CURE) from None
         except openai.APIConnectionError:
             raise ModelError(f"{where} cannot be reached.", f"Check OPENAI_BASE_URL and that it runs. {CURE}") from None
         except openai.AuthenticationError:
             raise ModelError(f"{where} refused the key.", "Check OPENAI_API_KEY.") from None
         except openai.NotFoundError:
-            raise ModelError(f"{where} does not know the model {self.name}.", "Set TUTOR_MODEL.") from None
+            if not self._name:
+                raise ModelError(
+                    f"{where} lists no models: status 404.", f"Check OPENAI_BASE_URL, which usually ends in /v1. {CURE}"
+                ) from None
+            raise ModelError(
+                f"{where} does not know the model {self.name}.", "Set TUTOR_MODEL, or check OPENAI_BASE_URL."
+            ) from None
         except openai.RateLimitError:
             raise ModelError(f"{where} is over its rate limit or quota.", f"Try again later. {CURE}") from None
         except openai.APIStatusError as error:
             raise ModelError(f"{where} failed with status {error.status_code}.", CURE) from None
-        except (openai.OpenAIError, json.JSONDecodeError, ValueError, AttributeError, TypeError):
+        except (openai.OpenAIError, ValueError, LookupError, AttributeError, TypeError):
             # The client lets raw parsing errors through for replies that are not of the protocol.
             raise ModelError(f"{where} sent something that is not a chat-completions reply.", CURE) from None

@@ -39,8 +39,10 @@ class Manifest:
         """Why an index made by `self` cannot serve where `other` is wanted; empty when it can."""
         if (self.format, self.chunker) != (other.format, other.chunker):
             return "it was made by another version of this program"
-        if (self.embedding_model, self.weight_hash) != (other.embedding_model, other.weight_hash):
+        if self.embedding_model != other.embedding_model:
             return f"it was made with the embedding model {self.embedding_model}, not {other.embedding_model}"
+        if self.weight_hash != other.weight_hash:
+            return f"it was made with other files of the embedding model {other.embedding_model}"
         if self.entry_hashes != other.entry_hashes:
             changed = sum(self.entry_hashes.get(name) != value for name, value in other.entry_hashes.items())
             removed = len(set(self.entry_hashes) - set(other.entry_hashes))
@@ -58,7 +60,7 @@ def live_folder(index: Path) -> Path | None:
     if not pointer.is_file():
         return None
     name = pointer.read_text("utf-8", "replace").strip()
-    if not name or "/" in name or "\\" in name or not (index / name).is_dir():
+    if not any(folder.name == name for folder in index.iterdir() if folder.is_dir()):
         raise IndexUnavailable(f"The index in {index} is damaged: its version {name[:80]!r} is not there.", CURE)
     return index / name
 

@@ -104,6 +104,10 @@ def load_settings(environment: Mapping[str, str], folder: Path, **overrides: Any
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise SettingsError(
+                f"{key} is not a setting.", f"Remove it from {file}, or use one of: {', '.join(sorted(known))}."
+            ) from None
         raise SettingsError(
             f"The setting {key} is wrong: {first['msg'].lower()}.",
             f"Set {PREFIX}{key.upper()} or `{key}` in {FILE_NAME} to an allowed value.",

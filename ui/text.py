@@ -1,8 +1,10 @@
 """Answers, entries and rankings as plain text for the terminal."""
 
+import json
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 from rag.types import Answer, Entry, Hit, bracketed
 
@@ -11,7 +13,17 @@ WIDTH = 100
 
 def safe(text: str) -> str:
     """Text without control characters: nothing a document says may drive the terminal."""
-    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) not in {"Cc", "Cf"})
+    return "".join(letter for letter in text if not _drives(letter))
+
+
+def safe_json(values: Any) -> str:
+    """Indented JSON in which control characters, such as those JSON itself lets through, are escaped."""
+    text = json.dumps(values, ensure_ascii=False, indent=2)
+    return "".join(json.dumps(letter)[1:-1] if _drives(letter) else letter for letter in text)
+
+
+def _drives(letter: str) -> bool:
+    return letter not in "\n\t" and unicodedata.category(letter) in {"Cc", "Cf"}
 
 
 def answer_text(answer: Answer) -> str:

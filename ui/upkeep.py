@@ -13,6 +13,7 @@ from rag.catalog import TABLE
 from rag.errors import ResourceError, SettingsError
 from rag.settings import PROJECT, Settings
 from ui.session import progress_bar, settings
+from ui.text import safe
 
 models = typer.Typer(no_args_is_help=True, help="Lists, fetches and verifies model weights.")
 corpus = typer.Typer(no_args_is_help=True, help="Looks after the guides.")
@@ -61,7 +62,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         typer.echo(json.dumps([part.to_dict() for part in parts], indent=2))
     else:
         for part in parts:
-            typer.echo(f"{part.state:<8} {part.name:<18} {part.detail}")
+            typer.echo(safe(f"{part.state:<8} {part.name:<18} {part.detail}"))
             if part.cure:
                 typer.echo(f"{'':<27} {part.cure}")
     if any(part.state == "broken" for part in parts):
@@ -123,7 +124,7 @@ def check(
 
     entries, faults = check_corpus(folder or settings().corpus)
     for fault in faults:
-        typer.echo(str(fault))
+        typer.echo(safe(str(fault)))
     typer.echo(f"{len(entries)} entries, {len(faults)} faults")
     if faults:
         raise typer.Exit(1)

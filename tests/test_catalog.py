@@ -1,0 +1,59 @@
+"""The table of models: every figure a download is checked against is there and well-formed."""
+
+import re
+
+import pytest
+
+from rag.catalog import TABLE, RegistryCopy, WeightFile, Weights
+
+NAMES = sorted(TABLE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_has_a_name_a_size_and_a_sha256(name: str) -> None:
+    for file in TABLE[name].files:
+        assert file.name
+        assert file.size > 0
+        assert re.fullmatch("[0-9a-f]{64}", file.sha256)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_files_are_those_the_embedder_reads_the_model_first(name: str) -> None:
+    files = [file.name for file in TABLE[name].files]
+    assert files == ["model.safetensors", "tokenizer.json", "config.json"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_source_is_pinned(name: str) -> None:
+    weights = TABLE[name]
+    assert re.fullmatch("[0-9a-f]{40}", weights.revision)
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+", package) for package in weights.copy.packages)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_is_found_under_its_own_name_and_licensed(name: str) -> None:
+    weights = TABLE[name]
+    assert weights.name == name
+    assert weights.licence == "Apache-2.0"
+    assert weights.repository.endswith(f"/{name}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_many_packages_are_pieces_of_one_archive_and_one_package_holds_the_files(name: str) -> None:
+    copy = TABLE[name].copy
+    assert len(copy.packages) >= 1
+    assert len(set(copy.packages)) == len(copy.packages)
+    assert (len(copy.packages) > 1) == bool(copy.piece)
+    assert copy.prefix.endswith("/")
+    assert copy.piece.format(1) != copy.piece.format(2) or not copy.piece
+
+
+def test_no_two_files_of_the_table_share_a_hash() -> None:
+    hashes = [file.sha256 for weights in TABLE.values() for file in weights.files]
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_the_size_is_the_sum_and_the_hash_that_of_the_first_file() -> None:
+    files = (WeightFile("a", 5, "aa"), WeightFile("b", 7, "bb"))
+    weights = Weights("m", "MIT", "o/m", "r", files, RegistryCopy(("m==1",), "m/"), 16, 4, 0.5)
+    assert (weights.size, weights.hash) == (12, "aa")

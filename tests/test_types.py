@@ -1,0 +1,90 @@
+"""The values that travel: an answer's text and JSON, a chunk's embedded text, frozenness."""
+
+import dataclasses
+import json
+
+import pytest
+
+from rag.types import Answer, Chunk, Claim, Source, Turn, bracketed
+
+CLAIM = Claim("Drift is a change of the inputs.", ("FND-03", "QNA-09"), 0.97126, "**Drift** is a change of the inputs.")
+SECOND = Claim("Retrain on recent data.", ("FND-07",), 1.0, "Retrain on recent data.")
+
+
+def an_answer(*claims: Claim, message: str = "") -> Answer:
+    return Answer(
+        question="and then?",
+        standalone_question="What is drift: and then?",
+        status="answered" if claims else "not_covered",
+        claims=claims,
+        sources=(Source("FND-03", "Data drift", "foundations"),) if claims else (),
+        retrieved=("FND-03", "FND-07"),
+        model="quote",
+        notices=("A notice.",),
+        timings_ms={"retrieve": 12.3456, "total": 20.0},
+        dropped_claims=(SECOND, SECOND),
+        message=message,
+    )
+
+
+def test_the_text_is_the_claims_each_followed_by_its_ids() -> None:
+    assert an_answer(CLAIM, SECOND).text == (
+        "Drift is a change of the inputs. [FND-03] [QNA-09] Retrain on recent data. [FND-07]"
+    )
+
+
+def test_the_text_of_a_refusal_is_its_message() -> None:
+    assert an_answer(message="The guides don't cover this.").text == "The guides don't cover this."
+
+
+def test_the_json_of_an_answer_has_the_documented_shape() -> None:
+    assert an_answer(CLAIM).to_dict() == {
+        "question": "and then?",
+        "standalone_question": "What is drift: and then?",
+        "status": "answered",
+        "text": "Drift is a change of the inputs. [FND-03] [QNA-09]",
+        "claims": [
+            {
+                "text": "Drift is a change of the inputs.",
+                "sources": ["FND-03", "QNA-09"],
+                "support": 0.9713,
+                "quote": "**Drift** is a change of the inputs.",
+            }
+        ],
+        "sources": [{"id": "FND-03", "title": "Data drift", "guide": "foundations"}],
+        "retrieved": ["FND-03", "FND-07"],
+        "model": "quote",
+        "notices": ["A notice."],
+        "dropped_claims": 2,
+        "timings_ms": {"retrieve": 12.3, "total": 20.0},
+    }
+
+
+def test_the_json_of_an_answer_survives_a_round_trip() -> None:
+    values = an_answer(CLAIM, SECOND).to_dict()
+    assert json.loads(json.dumps(values)) == values
+
+
+def test_the_json_of_a_refusal_shows_no_source() -> None:
+    values = an_answer(message="No.").to_dict()
+    assert (values["claims"], values["sources"], values["text"]) == ([], [], "No.")
+
+
+def test_ids_are_bracketed_one_by_one() -> None:
+    assert bracketed(["SCN-14", "LLM-02"]) == "[SCN-14] [LLM-02]"
+    assert bracketed([]) == ""
+
+
+def test_a_chunk_is_embedded_with_its_context_before_it() -> None:
+    assert Chunk("A-1#2", "A-1", "T", "answer", "the text", "T. Q?").embedding_text == "T. Q?\nthe text"
+
+
+def test_a_chunk_without_context_is_embedded_as_it_is() -> None:
+    assert Chunk("A-1#0", "A-1", "T", "title", "T").embedding_text == "T"
+
+
+@pytest.mark.parametrize("value", [CLAIM, Turn("user", "hi"), an_answer(CLAIM)])
+def test_values_cannot_be_changed(value: object) -> None:
+    name = dataclasses.fields(value)[0].name  # type: ignore[arg-type]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(value, name, "other")

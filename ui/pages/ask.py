@@ -1,0 +1,121 @@
+"""Ask: a conversation with the guides, each sentence beside the entry it comes from."""
+
+import streamlit as st
+
+from rag.errors import TutorError
+from rag.types import Answer, Claim, Entry
+from rag.wiring import Library
+from ui import escape
+from ui.state import Conversation, conversation, library, streamlit_report
+
+STARTERS = (
+    "My model has 95% accuracy offline but fails in production. Why?",
+    "When is PR-AUC a better choice than ROC-AUC?",
+    "How do I stop a chatbot from making things up when it has the documents?",
+)
+ENTRY_HEIGHT = 640
+"""Pixels; the entry scrolls in a frame of its own, so the answer stays in view beside it."""
+STATUS = {"partial": "Covered in part", "not_covered": "Not covered", "unverified": "Not verified"}
+
+
+def main() -> None:
+    """Draws the page."""
+    talk = conversation()
+    opened = _open_library()
+    if opened is None:
+        return
+    books, notices = opened
+    chat, beside = st.columns([3, 2], gap="large") if talk.open_entry else (st.container(), None)
+    question = st.chat_input("Ask about machine-learning interviews", key="question")
+    with chat:
+        st.title("ML interview tutor")
+        st.caption("Every sentence of an answer comes from the guides and names the entry it comes from.")
+        question = question or _starters(talk)
+        for number, answer in enumerate(talk.answers):
+            _turn(talk, number, answer)
+        if question:
+            _answer(talk, books, notices, question)
+    if beside is not None and talk.open_entry:
+        with beside, st.container(height=ENTRY_HEIGHT, border=True, key="entry"):
+            _entry(talk, books.store.entry(talk.open_entry))
+
+
+def _open_library() -> tuple[Library, tuple[str, ...]] | None:
+    bar = st.empty()
+    try:
+        opened = library(streamlit_report(bar.progress))
+    except TutorError as error:
+        st.error(escape.plain(str(error)))
+        return None
+    bar.empty()
+    return opened
+
+
+def _starters(talk: Conversation) -> str | None:
+    """The starter questions of an empty page; the one that was chosen."""
+    if talk.answers:
+        return None
+    for number, starter in enumerate(STARTERS):
+        if st.button(starter, key=f"starter-{number}"):
+            return starter
+    return None
+
+
+def _answer(talk: Conversation, books: Library, notices: tuple[str, ...], question: str) -> None:
+    with st.chat_message("user"):
+        st.markdown(escape.plain(question))
+    try:
+        with st.spinner("Reading the guides …"):
+            answer = books.tutor(notices).ask(question, talk.history())
+    except TutorError as error:
+        st.error(escape.plain(str(error)))
+        return
+    talk.answers.append(answer)
+    # A rerun draws the answer with its buttons in the order in which a click will find them.
+    st.rerun()
+
+
+def _turn(talk: Conversation, number: int, answer: Answer) -> None:
+    with st.chat_message("user"):
+        st.markdown(escape.plain(answer.question))
+    with st.chat_message("assistant"):
+        if answer.standalone_question != answer.question:
+            st.caption(f"Understood as: {escape.plain(answer.standalone_question)}")
+        if answer.status in STATUS:
+            st.warning(f"{STATUS[answer.status]}: {escape.plain(answer.message)}")
+        for index, claim in enumerate(answer.claims):
+            _claim(talk, f"{number}-{index}", claim)
+        if answer.sources:
+            listed = " · ".join(f"{source.id} {escape.plain(source.title)}" for source in answer.sources)
+            st.caption(f"Sources: {listed}")
+        for notice in answer.notices:
+            st.caption(f"ℹ️ {escape.plain(notice)}")
+
+
+def _claim(talk: Conversation, key: str, claim: Claim) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(escape.plain(claim.text), width="stretch")
+        for source in claim.sources:
+            if st.button(source, key=f"source-{key}-{source}", help="Open this entry", type="secondary"):
+                talk.open_entry, talk.open_quote = source, claim.quote
+                st.rerun()
+
+
+def _entry(talk: Conversation, entry: Entry) -> None:
+    """The entry beside the answer, the supporting passage first."""
+    if st.button("Close", key="close-entry"):
+        talk.open_entry = None
+        st.rerun()
+    st.header(f"{entry.id} {escape.plain(entry.title)}")
+    st.caption(f"{escape.plain(entry.guide)} · {entry.level}")
+    if talk.open_quote:
+        st.info(escape.markdown(talk.open_quote))
+    st.markdown(f"**{escape.plain(entry.question)}**")
+    st.markdown(escape.markdown(entry.answer))
+    for follow_up in entry.follow_ups:
+        st.markdown(f"### {escape.plain(follow_up.question)}\n\n{escape.markdown(follow_up.answer)}")
+    if entry.caveat:
+        st.warning(escape.plain(entry.caveat))
+
+
+main()

@@ -31,28 +31,28 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     home: Path = Field(default_factory=default_home, description="Folder of weights, index and documents.")
-    corpus: Path = Field(PROJECT / "corpus", description="Folder of the built-in guides.")
+    corpus: Path = Field(default=PROJECT / "corpus", description="Folder of the built-in guides.")
     embedding_model: Literal["all-mpnet-base-v2", "all-MiniLM-L6-v2"] = Field(
-        "all-mpnet-base-v2", description="The embedder; all-MiniLM-L6-v2 is the small, weaker option."
+        default="all-mpnet-base-v2", description="The embedder; all-MiniLM-L6-v2 is the small, weaker option."
     )
     model: str = Field(
-        "auto",
+        default="auto",
         min_length=1,
         max_length=200,
         description="Who writes answers: auto (an LLM when one is configured), quote (no LLM), or a model name.",
     )
-    api_key: SecretStr | None = Field(None, description="Read from OPENAI_API_KEY only.")
-    base_url: str | None = Field(None, description="Read from OPENAI_BASE_URL only.")
-    sources: int = Field(5, ge=1, le=20, description="Entries an answer may draw on.")
-    claims: int = Field(6, ge=1, le=20, description="Sentences in an answer at the most.")
-    question_limit: int = Field(2000, ge=100, le=20000, description="Characters in a question at the most.")
-    history_limit: int = Field(20, ge=0, le=200, description="Earlier turns taken into account at the most.")
-    answer_tokens: int = Field(900, ge=50, le=16000, description="Tokens an LLM may write for one answer.")
-    first_byte_seconds: float = Field(60, gt=0, le=600, description="Wait for an LLM's first byte.")
-    between_bytes_seconds: float = Field(20, gt=0, le=600, description="Wait between an LLM's bytes.")
-    threads: int = Field(2, ge=1, le=64, description="CPU threads for embedding.")
-    host: str = Field("127.0.0.1", description="Address the web app binds to.")
-    port: int = Field(8501, ge=0, le=65535, description="Port of the web app.")
+    api_key: SecretStr | None = Field(default=None, description="Read from OPENAI_API_KEY only.")
+    base_url: str | None = Field(default=None, description="Read from OPENAI_BASE_URL only.")
+    sources: int = Field(default=5, ge=1, le=20, description="Entries an answer may draw on.")
+    claims: int = Field(default=6, ge=1, le=20, description="Sentences in an answer at the most.")
+    question_limit: int = Field(default=2000, ge=100, le=20000, description="Characters in a question at the most.")
+    history_limit: int = Field(default=20, ge=0, le=200, description="Earlier turns taken into account at the most.")
+    answer_tokens: int = Field(default=900, ge=50, le=16000, description="Tokens an LLM may write for one answer.")
+    first_byte_seconds: float = Field(default=60, gt=0, le=600, description="Wait for an LLM's first byte.")
+    between_bytes_seconds: float = Field(default=20, gt=0, le=600, description="Wait between an LLM's bytes.")
+    threads: int = Field(default=2, ge=1, le=64, description="CPU threads for embedding.")
+    host: str = Field(default="127.0.0.1", description="Address the web app binds to.")
+    port: int = Field(default=8501, ge=0, le=65535, description="Port of the web app.")
 
     @property
     def models_folder(self) -> Path:

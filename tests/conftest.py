@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.prepare import prepare_embedder
 from rag.settings import PROJECT, Settings
 from rag.wiring import Library
 from ui.session import open_library
@@ -49,25 +50,35 @@ def library(real: Settings) -> Iterator[Library]:
     opened.close()
 
 
+@pytest.fixture(scope="session")
+def small() -> Settings:
+    """Settings of the shared home folder with the small embedder, fetched when it is not there."""
+    settings = Settings(home=HOME, embedding_model="all-MiniLM-L6-v2")
+    prepare_embedder(settings, silent)
+    return settings
+
+
 @pytest.fixture
-def spare_home(real: Settings) -> Iterator[Settings]:
-    """Settings of a home folder of its own that has the real weights and a tiny corpus, but no index.
+def spare_home(small: Settings) -> Iterator[Settings]:
+    """Settings of a home folder of its own with the small embedder and three entries, but no index.
 
     The weights are links, so the folder lies beside the shared one, on the same file system.
     """
     with tempfile.TemporaryDirectory(dir=HOME.parent, prefix="spare-") as folder:
         home = Path(folder)
-        for source in sorted((real.models_folder / real.embedding_model).iterdir()):
-            if source.is_file():
-                target = home / "models" / real.embedding_model / source.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.hardlink_to(source)
-        corpus = home / "corpus"
-        (corpus / "scenarios").mkdir(parents=True)
-        shutil.copy(real.corpus / "topics.yaml", corpus)
-        for number in ("SCN-08", "SCN-09", "SCN-13"):
-            source = next((real.corpus / "scenarios").glob(f"{number}-*.md"))
-            text = re.sub(r"^related: .*$", "related: [SCN-09]" if number != "SCN-09" else "related: [SCN-08]",
-                          source.read_text("utf-8"), flags=re.MULTILINE)  # fmt: skip
-            (corpus / "scenarios" / source.name).write_text(text, "utf-8")
-        yield real.model_copy(update={"home": home, "corpus": corpus})
+        models = home / "models" / small.embedding_model
+        models.mkdir(parents=True)
+        for source in (small.models_folder / small.embedding_model).iterdir():
+            (models / source.name).hardlink_to(source)
+        write_small_corpus(small.corpus, home / "corpus")
+        yield small.model_copy(update={"home": home, "corpus": home / "corpus"})
+
+
+def write_small_corpus(source: Path, target: Path) -> None:
+    """Three of the built-in entries as a corpus of their own."""
+    (target / "scenarios").mkdir(parents=True)
+    shutil.copy(source / "topics.yaml", target)
+    for name, related in (("SCN-08", "SCN-09"), ("SCN-09", "SCN-08"), ("SCN-13", "SCN-09")):
+        path = next((source / "scenarios").glob(f"{name}-*.md"))
+        text = re.sub(r"^related: .*$", f"related: [{related}]", path.read_text("utf-8"), flags=re.MULTILINE)
+        (target / "scenarios" / path.name).write_text(text, "utf-8")

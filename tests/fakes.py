@@ -182,7 +182,7 @@ class FakeHub:
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 hub._serve(self)
 
             def log_message(self, *_: Any) -> None:

@@ -26,7 +26,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """What the server was sent."""
+    """What the server was sent; header names in lower case."""
 
     path: str
     headers: Mapping[str, str]
@@ -82,7 +82,7 @@ def serving(replies: Mapping[str, Sequence[Reply]]) -> Iterator[ChatServer]:
             self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
         def _answer(self, body: Any) -> None:
-            reply = chat.take(Request(self.path, dict(self.headers.items()), body))
+            reply = chat.take(Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             if reply.hangs:
                 chat.released.wait()
                 return

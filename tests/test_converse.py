@@ -70,9 +70,12 @@ def test_a_follow_up_of_a_follow_up_is_joined_to_the_question_that_stood_alone()
 
 
 def test_after_a_change_of_subject_the_newer_one_counts() -> None:
-    first, second = "How is class imbalance handled best?", "Which optimiser suits a small transformer?"
+    first, second = (
+        "How is class imbalance handled best?",
+        "Which optimiser suits a small vision transformer best of all?",
+    )
     history = conversation(first, "…", second, "…")
-    assert standalone_question("why?", history) == "Which optimiser suits a small transformer: why?"
+    assert standalone_question("why?", history) == "Which optimiser suits a small vision transformer best of all: why?"
 
 
 def test_when_every_turn_hangs_the_oldest_is_the_subject() -> None:

@@ -40,7 +40,10 @@ def test_abbreviations_decimals_and_code_do_not_end_a_sentence(text: str) -> Non
 
 
 def test_line_breaks_inside_a_sentence_are_folded() -> None:
-    assert split_sentences("Drift is\n  a change\tof inputs.\nIt hurts.") == ["Drift is a change of inputs.", "It hurts."]
+    assert split_sentences("Drift is\n  a change\tof inputs.\nIt hurts.") == [
+        "Drift is a change of inputs.",
+        "It hurts.",
+    ]
 
 
 @pytest.mark.parametrize(

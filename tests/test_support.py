@@ -4,7 +4,7 @@ import numpy
 import pytest
 
 from rag.support import SentenceSupport, numbers
-from rag.types import FollowUp, Sentence
+from rag.types import FollowUp
 from tests.fakes import FakeEntries, WordEmbedder, an_entry
 
 EMBEDDER = WordEmbedder()
@@ -60,17 +60,6 @@ def test_support_is_never_below_zero() -> None:
     away = numpy.negative(EMBEDDER.embed(["Adapters are files."])[0])
     entries = FakeEntries([ENTRY], ("LLM-03", "Answer", "Something else.", away))
     assert SentenceSupport(EMBEDDER, entries).support("Adapters are files.", "LLM-03")[0] == 0
-
-
-def test_the_quote_is_the_passage_as_it_stands_in_the_entry() -> None:
-    class Marked(FakeEntries):
-        def sentences(self, entry_id: str) -> tuple[list[Sentence], "numpy.typing.NDArray[numpy.float32]"]:
-            return [Sentence(entry_id, 0, "Answer", "Files are small.", "Files are **small**.")], EMBEDDER.embed(
-                ["Files are small."]
-            )
-
-    support = SentenceSupport(EMBEDDER, Marked([ENTRY])).support("Files are small.", "LLM-03")
-    assert support == (pytest.approx(1.0), "Files are **small**.")
 
 
 @pytest.mark.parametrize(

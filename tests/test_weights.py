@@ -201,9 +201,10 @@ def test_a_full_disk_keeps_the_packages_for_the_next_try(
 ) -> None:
     write_pieces(tmp_path / "packages", zipped(MEMBERS))
     weights = tiny_weights(*PARTS, piece=".zip.{:03}")
-    with monkeypatch.context() as patch, pytest.raises(ResourceError, match="The disk is full: tiny needs") as caught:
+    with monkeypatch.context() as patch:
         fill_the_disk(patch, victim)
-        fetch(weights, tmp_path, quiet)
+        with pytest.raises(ResourceError, match="The disk is full: tiny needs") as caught:
+            fetch(weights, tmp_path, quiet)
     assert caught.value.cure == f"Free space around {tmp_path}, or set TUTOR_HOME to another disk."
     assert not present(weights, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["packages"]

@@ -160,7 +160,7 @@ def free_port(host: str, port: int) -> int:
         except (OSError, OverflowError) as error:
             raise ResourceError(
                 f"The port {port} of {host} cannot be used: {error}.",
-                "Set TUTOR_PORT to another port, or to 0 for any.",
+                "Set TUTOR_PORT to another port, or to 0 for any; TUTOR_HOST has to be an address of this machine.",
             ) from None
         return int(probe.getsockname()[1])
 

@@ -1,0 +1,114 @@
+"""`python -m eval.bench cold|parts|warm|build`: how long things take on this machine."""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from eval.gold import questions
+from rag.settings import PROJECT
+from ui.session import open_library, progress_bar, settings
+
+QUESTION = "My LSTM loss becomes NaN every now and then. What should I do?"
+
+
+def cold(rounds: int) -> dict[str, object]:
+    """Wall time of `tutor ask` in a new process, and what its imports and its parts take, in seconds."""
+    call = [sys.executable, "-m", "ui.cli", "ask", QUESTION, "--json"]
+    walls, answers = [], []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        done = subprocess.run(call, cwd=PROJECT, capture_output=True, text=True, check=True)  # noqa: S603
+        walls.append(time.perf_counter() - started)
+        answers.append(json.loads(done.stdout)["timings_ms"]["total"] / 1000)
+    parts = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "eval.bench", "parts"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    shares = json.loads(parts.stdout)
+    return {
+        "wall": statistics.median(walls),
+        "of which answering": statistics.median(answers),
+        "parts": shares["parts"],
+    }
+
+
+def parts(_: int) -> dict[str, object]:
+    """Seconds each part of a first answer takes, when this process has done nothing before."""
+    taken = {}
+    clock = time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        taken[name] = round(now - clock, 3)
+        clock = now
+
+    chosen = settings(model="quote")
+    with progress_bar() as report:
+        library, _notices = open_library(chosen, report)
+    lap("settings, checking the index")
+    library.store.entries()
+    lap("reading the entries")
+    library.embedder.embed([QUESTION])
+    lap("loading onnxruntime and the embedder")
+    library.vectors.ids()
+    lap("importing and opening Chroma")
+    library.keyword.search(QUESTION, limit=1)
+    lap("BM25")
+    library.tutor().ask(QUESTION)
+    lap("answering")
+    return {"parts": taken}
+
+
+def warm(rounds: int) -> dict[str, object]:
+    """Seconds an answer takes in a running process: the quoted answer to gold questions, p50 and p95."""
+    with progress_bar() as report:
+        library, _ = open_library(settings(model="quote"), report)
+    tutor = library.tutor()
+    tutor.ask(QUESTION)
+    times = []
+    for item in questions()[: 20 * rounds]:
+        started = time.perf_counter()
+        tutor.ask(item.question)
+        times.append(time.perf_counter() - started)
+    times.sort()
+    return {"questions": len(times), "p50": times[len(times) // 2], "p95": times[int(0.95 * len(times))]}
+
+
+def build(rounds: int) -> dict[str, object]:
+    """Seconds and megabytes of a whole index build in an empty home folder with the weights in place."""
+    from ingest.build import build_index
+    from ingest.prepare import prepare_embedder
+
+    chosen = settings()
+    with progress_bar() as report:
+        prepare_embedder(chosen, report)
+    summaries = []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder, progress_bar() as report:
+            home = Path(folder)
+            (home / "models").symlink_to(chosen.models_folder)
+            summaries.append(build_index(chosen.model_copy(update={"home": home}), report))
+    middle = sorted(summaries, key=lambda summary: summary.seconds)[len(summaries) // 2]
+    return {"seconds": middle.seconds, "megabytes": middle.megabytes, "texts": middle.embedded}
+
+
+def main() -> None:
+    """Runs one benchmark and prints its result as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m eval.bench", description=__doc__)
+    parser.add_argument("what", choices=["cold", "parts", "warm", "build"])
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    result = {"cold": cold, "parts": parts, "warm": warm, "build": build}[arguments.what](arguments.rounds)
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    sys.stdout.write(json.dumps({"benchmark": arguments.what, **result, **machine}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

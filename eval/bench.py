@@ -27,7 +27,7 @@ def cold(rounds: int) -> dict[str, object]:
         done = subprocess.run(call, cwd=PROJECT, capture_output=True, text=True, check=True)  # noqa: S603
         walls.append(time.perf_counter() - started)
         answers.append(json.loads(done.stdout)["timings_ms"]["total"] / 1000)
-    parts = subprocess.run(  # noqa: S603
+    parts = subprocess.run(
         [sys.executable, "-m", "eval.bench", "parts"], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     shares = json.loads(parts.stdout)

@@ -59,10 +59,11 @@ def test_windows_line_ends_and_further_headings_are_no_fault(tmp_path: Path) -> 
 
 
 def test_headings_inside_code_are_code(tmp_path: Path) -> None:
-    code = "```python\n## Follow-ups\n### no question\nassert True\n```"
-    entry = read_corpus(small_corpus(tmp_path, changed("## Follow-ups", f"{code}\n\n## Follow-ups")))[0]
+    code = "```python\n## Answer\n### no question\nassert True\n```"
+    text = changed("of the inputs.", f"of the inputs.\n\n{code}") + f"\n{code}\n"
+    entry = read_corpus(small_corpus(tmp_path, text))[0]
     assert entry.answer.endswith(code)
-    assert entry.follow_ups == (FollowUp("And then?", "Retrain."),)
+    assert entry.follow_ups == (FollowUp("And then?", f"Retrain.\n\n{code}"),)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_no_part_of_an_answer_drives_the_terminal(answer: Answer) -> None:
 
 
 def test_no_part_of_an_entry_or_a_ranking_drives_the_terminal() -> None:
-    parts = {name: (HOSTILE,) for name in ("key_points", "topics", "related")}
+    parts = dict.fromkeys(("key_points", "topics", "related"), (HOSTILE,))
     entry = an_entry("SCN-01", guide=HOSTILE, title=HOSTILE, question=HOSTILE, answer=HOSTILE, caveat=HOSTILE,
                      follow_ups=(FollowUp(HOSTILE, HOSTILE),), **parts)  # fmt: skip
     assert drives_the_terminal(entry_text(entry)) == []

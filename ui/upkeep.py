@@ -142,7 +142,7 @@ def web() -> None:
     call = [sys.executable, "-m", "streamlit", "run", str(PROJECT / "ui" / "app.py")]
     call += ["--server.address", chosen.host, "--server.port", str(port), "--server.headless", "true"]
     call += ["--browser.gatherUsageStats", "false", "--server.enableXsrfProtection", "true"]
-    call += ["--client.toolbarMode", "minimal", "--server.fileWatcherType", "none"]
+    call += ["--client.toolbarMode", "minimal", "--server.fileWatcherType", "none", "--runner.magicEnabled", "false"]
     raise typer.Exit(subprocess.call(call))  # noqa: S603
 
 

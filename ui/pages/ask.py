@@ -13,8 +13,8 @@ STARTERS = (
     "When is PR-AUC a better choice than ROC-AUC?",
     "How do I stop a chatbot from making things up when it has the documents?",
 )
+# Pixels; the entry scrolls in a frame of its own, so the answer stays in view beside it.
 ENTRY_HEIGHT = 640
-"""Pixels; the entry scrolls in a frame of its own, so the answer stays in view beside it."""
 STATUS = {"partial": "Covered in part", "not_covered": "Not covered", "unverified": "Not verified"}
 
 

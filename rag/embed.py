@@ -103,7 +103,7 @@ class DocumentEmbedder:
         graph = Pooled()
         graph.transformer = transformer
         with torch.no_grad(), warnings.catch_warnings():
-            # The tracing exporter is the one that needs no further package; its notices are not ours to act on.
+            # The tracing exporter writes a graph of today's operators; its notices are not ours to act on.
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 graph,

@@ -7,9 +7,9 @@ this field: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, and `TUTOR_MODEL`.
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from rag.errors import SettingsError
 
@@ -30,7 +30,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    home: Path = Field(default_factory=default_home, description="Folder of weights, index and documents.")
+    home: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
+        default_factory=default_home, description="Folder of weights, index and documents."
+    )
     corpus: Path = Field(default=PROJECT / "corpus", description="Folder of the built-in guides.")
     embedding_model: Literal["all-mpnet-base-v2", "all-MiniLM-L6-v2"] = Field(
         default="all-mpnet-base-v2", description="The embedder; all-MiniLM-L6-v2 is the small, weaker option."
@@ -49,7 +51,6 @@ class Settings(BaseModel):
     history_limit: int = Field(default=20, ge=0, le=200, description="Earlier turns taken into account at the most.")
     answer_tokens: int = Field(default=900, ge=50, le=16000, description="Tokens an LLM may write for one answer.")
     first_byte_seconds: float = Field(default=60, gt=0, le=600, description="Wait for an LLM's first byte.")
-    between_bytes_seconds: float = Field(default=20, gt=0, le=600, description="Wait between an LLM's bytes.")
     threads: int = Field(default=2, ge=1, le=64, description="CPU threads for embedding.")
     host: str = Field(default="127.0.0.1", description="Address the web app binds to.")
     port: int = Field(default=8501, ge=0, le=65535, description="Port of the web app.")
@@ -90,7 +91,7 @@ def load_settings(environment: Mapping[str, str], folder: Path, **overrides: Any
         if name in FROM_OPENAI:
             if value.strip():
                 values[FROM_OPENAI[name]] = value.strip()
-        elif name.upper().startswith(PREFIX):
+        elif name.upper().startswith(PREFIX) and value.strip():
             key = name[len(PREFIX) :].lower()
             if key not in known:
                 raise SettingsError(

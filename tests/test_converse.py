@@ -17,6 +17,7 @@ def conversation(*texts: str) -> list[Turn]:
     "question",
     [
         "why?",
+        "in production?",
         "and in production?",
         "how do I detect it",
         "What about images?",

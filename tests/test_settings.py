@@ -111,7 +111,7 @@ def test_a_value_beyond_its_bound_is_refused_by_name(tmp_path: Path, name: str, 
     ("name", "value"),
     [
         ("first_byte_seconds", "0"),
-        ("between_bytes_seconds", "nan"),
+        ("first_byte_seconds", "nan"),
         ("first_byte_seconds", "inf"),
         ("sources", "many"),
         ("sources", "2.5"),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from rag.errors import SettingsError
 
@@ -25,15 +25,23 @@ def default_home() -> Path:
     return user_data_path("ml-interview-tutor", appauthor=False)
 
 
+def _folder(value: object) -> Path:
+    """A blank path would silently mean the current folder."""
+    if not str(value).strip():
+        raise ValueError("must not be blank")
+    return Path(str(value)).expanduser()
+
+
+Folder = Annotated[Path, BeforeValidator(_folder)]
+
+
 class Settings(BaseModel):
     """All settings there are. Each is `TUTOR_` and its name in capitals in the environment."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    home: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
-        default_factory=default_home, description="Folder of weights, index and documents."
-    )
-    corpus: Path = Field(default=PROJECT / "corpus", description="Folder of the built-in guides.")
+    home: Folder = Field(default_factory=default_home, description="Folder of weights, index and documents.")
+    corpus: Folder = Field(default=PROJECT / "corpus", description="Folder of the built-in guides.")
     embedding_model: Literal["all-mpnet-base-v2", "all-MiniLM-L6-v2"] = Field(
         default="all-mpnet-base-v2", description="The embedder; all-MiniLM-L6-v2 is the small, weaker option."
     )
@@ -91,7 +99,7 @@ def load_settings(environment: Mapping[str, str], folder: Path, **overrides: Any
         if name in FROM_OPENAI:
             if value.strip():
                 values[FROM_OPENAI[name]] = value.strip()
-        elif name.upper().startswith(PREFIX) and value.strip():
+        elif name.upper().startswith(PREFIX):
             key = name[len(PREFIX) :].lower()
             if key not in known:
                 raise SettingsError(

@@ -119,6 +119,7 @@ def test_a_value_beyond_its_bound_is_refused_by_name(tmp_path: Path, name: str, 
         ("model", ""),
         ("model", "m" * 201),
         ("embedding_model", "word2vec"),
+        ("home", " "),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused_by_name(tmp_path: Path, name: str, value: str) -> None:
@@ -192,3 +193,7 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
 
 def test_the_embedding_models_on_offer_are_those_of_the_catalog() -> None:
     assert set(get_args(Settings.model_fields["embedding_model"].annotation)) == set(TABLE)
+
+
+def test_a_tilde_in_the_home_folder_is_expanded(tmp_path: Path) -> None:
+    assert load_settings({"TUTOR_HOME": "~/tutor"}, tmp_path).home == Path.home() / "tutor"

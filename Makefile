@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run ask setup test lint constraints clean
+.PHONY: run ask setup test test-slow lint constraints clean
 
 run: $(BIN)/.installed
 	@$(BIN)/tutor ui
@@ -15,6 +15,10 @@ setup: $(BIN)/.installed
 
 test: $(BIN)/.tested lint
 	$(BIN)/python -m pytest
+
+# The tests that take minutes.
+test-slow: $(BIN)/.tested
+	$(BIN)/python -m pytest -m slow
 
 lint: $(BIN)/.tested
 	$(BIN)/ruff check .

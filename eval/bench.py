@@ -1,4 +1,4 @@
-"""`python -m eval.bench cold|parts|warm|build`: how long things take on this machine."""
+"""`python -m eval.bench cold|parts|warm|build|ingest`: how long things take on this machine."""
 
 import argparse
 import json
@@ -99,13 +99,22 @@ def build(rounds: int) -> dict[str, object]:
     return {"seconds": middle.seconds, "megabytes": middle.megabytes, "texts": middle.embedded}
 
 
+def ingest(_: int) -> dict[str, object]:
+    """The user's documents: see `eval.bench_ingest`."""
+    from eval.bench_ingest import measure
+
+    return measure(settings())
+
+
 def main() -> None:
     """Runs one benchmark and prints its result as JSON."""
     parser = argparse.ArgumentParser(prog="python -m eval.bench", description=__doc__)
-    parser.add_argument("what", choices=["cold", "parts", "warm", "build"])
+    parser.add_argument("what", choices=["cold", "parts", "warm", "build", "ingest"])
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    result = {"cold": cold, "parts": parts, "warm": warm, "build": build}[arguments.what](arguments.rounds)
+    result = {"cold": cold, "parts": parts, "warm": warm, "build": build, "ingest": ingest}[arguments.what](
+        arguments.rounds
+    )
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     sys.stdout.write(json.dumps({"benchmark": arguments.what, **result, **machine}, indent=1) + "\n")
 

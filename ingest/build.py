@@ -1,51 +1,35 @@
-"""The index: what it should be made from, whether the live one is that, and building it.
+"""Building the index.
 
 Every build makes a new version in a folder of its own and then switches the pointer, so readers and
 killed builds never see half an index. Vectors of unchanged texts are taken over from the live
 version. One process builds at a time.
 """
 
-import errno
 import hashlib
-import json
-import os
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy
-from filelock import FileLock, Timeout
 
-from ingest.chunk import VERSION as CHUNKER
 from ingest.chunk import chunk_entry, sentences_of
-from ingest.guides import content_hashes, read_corpus
+from ingest.documents import list_documents
+from ingest.guides import read_corpus
+from ingest.lock import SPARE_BYTES, disk_full, writer_lock
 from ingest.prepare import document_embedder, prepare_embedder, query_embedder
-from rag.catalog import TABLE
-from rag.errors import IndexBusy, IndexUnavailable, ResourceError
-from rag.manifest import (
-    CHROMA,
-    Manifest,
-    check_files,
-    file_hashes,
-    live_folder,
-    read_manifest,
-    switch,
-    write_manifest,
-)
+from ingest.state import state_of_index, wanted_manifest
+from rag.errors import IndexUnavailable
+from rag.manifest import CHROMA, file_hashes, live_folder, switch, write_manifest
 from rag.settings import Settings
 from rag.store import read_vectors, write_store
 from rag.types import Matrix, Vector
 from rag.vectors import ChromaIndex, write_vectors
 from rag.weights import Report
 
-FORMAT = 1
-"""Raised whenever the files of an index version change their shape."""
 EMBED_BATCH = 128
-SPARE_BYTES = 64_000_000
 WAIT_SECONDS = 1800.0
 
 
@@ -61,37 +45,6 @@ class BuildSummary:
     kept: int
     megabytes: float
     seconds: float
-
-
-def wanted_manifest(settings: Settings) -> Manifest:
-    """What an index for these settings and guides must say it was made from."""
-    weights = TABLE[settings.embedding_model]
-    return Manifest(
-        format=FORMAT,
-        chunker=CHUNKER,
-        embedding_model=weights.name,
-        weight_hash=weights.hash,
-        dimension=weights.dimension,
-        entry_hashes=content_hashes(settings.corpus),
-        counts={},
-        built_at="",
-    )
-
-
-def state_of_index(settings: Settings) -> tuple[Path | None, str]:
-    """The live version when it can be used, else None and the reason why not."""
-    try:
-        folder = live_folder(settings.index_folder)
-        if folder is None:
-            return None, "there is no index yet"
-        manifest = read_manifest(folder)
-        reason = manifest.difference(wanted_manifest(settings))
-        if reason:
-            return None, reason
-        check_files(folder, manifest)
-    except IndexUnavailable as error:
-        return None, error.message[0].lower() + error.message[1:].rstrip(".")
-    return folder, ""
 
 
 def ensure_index(settings: Settings, report: Report) -> tuple[Path, tuple[str, ...]]:
@@ -124,29 +77,32 @@ def build_index(
     started = time.monotonic()
     index = settings.index_folder
     version = time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(3)
-    with _storage_errors(settings.home):
+    with writer_lock(settings.home, wait_seconds, report):
         index.mkdir(parents=True, exist_ok=True)
-        with _writer_lock(index, wait_seconds, report):
-            prepare_embedder(settings, report)
-            folder = index / version
-            try:
-                summary = _write_version(settings, folder, report, rebuild)
-                previous = _live_name(index)
-                switch(index, version)
-            except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
-            _remove_old(index, keep={version, previous})
+        prepare_embedder(settings, report)
+        folder = index / version
+        try:
+            summary = _write_version(settings, folder, report, rebuild)
+            previous = _live_name(index)
+            switch(index, version)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        _remove_old(index, keep={version, previous})
     return replace(summary, seconds=time.monotonic() - started)
 
 
 def _write_version(settings: Settings, folder: Path, report: Report, rebuild: bool) -> BuildSummary:
     manifest = replace(wanted_manifest(settings), built_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
-    entries = read_corpus(settings.corpus)
+    guides = read_corpus(settings.corpus)
+    documents = [entry for document in list_documents(settings.documents_folder) for entry in document.entries]
+    entries = guides + [replace(entry, origin="document") for entry in documents]
     reader = query_embedder(settings)
     chunks = [chunk for entry in entries for chunk in chunk_entry(entry, reader.count_tokens, reader.token_limit)]
     sentences = [sentence for entry in entries for sentence in sentences_of(entry)]
-    texts = dict.fromkeys([chunk.embedding_text for chunk in chunks] + [sentence.text for sentence in sentences])
+    built_in = {entry.id for entry in guides}
+    quoted = [sentence.text for sentence in sentences if sentence.entry_id in built_in]
+    texts = dict.fromkeys([chunk.embedding_text for chunk in chunks] + quoted)
     hash_of = {text: _text_hash(manifest.weight_hash, text) for text in texts}
     known = {} if rebuild else _known_vectors(settings.index_folder)
     missing = [text for text in texts if hash_of[text] not in known]
@@ -217,67 +173,7 @@ def _check_space(home: Path, texts: int, dimension: int) -> None:
     needed = texts * dimension * 4 * 4 + SPARE_BYTES
     free = shutil.disk_usage(home).free
     if free < needed:
-        raise _full(home, needed)
-
-
-def _full(home: Path, needed: int = SPARE_BYTES) -> ResourceError:
-    return ResourceError(
-        f"The disk of {home} is full: the index needs about {needed // 1_000_000} MB more; the old index is untouched.",
-        "Free space there, or set TUTOR_HOME to another disk.",
-    )
-
-
-@contextmanager
-def _storage_errors(home: Path) -> Iterator[None]:
-    """Names a full or forbidden disk, whichever library stumbles over it."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise _full(home) from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
-            raise ResourceError(
-                f"{error.filename or home} cannot be written: {error.strerror}.",
-                "Set TUTOR_HOME to a folder of your own.",
-            ) from error
-        raise
-    except Exception as error:
-        # SQLite and Chroma's core report a full disk in words of their own.
-        if "disk is full" in str(error) or "No space left" in str(error) or "disk I/O error" in str(error):
-            raise _full(home) from error
-        raise
-
-
-@contextmanager
-def _writer_lock(index: Path, wait_seconds: float, report: Report) -> Iterator[None]:
-    holder = index / "writer.json"
-    lock = FileLock(index / "writer.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        who = _holder(holder)
-        if not wait_seconds:
-            raise IndexBusy(
-                f"The index is being written by {who}.", "Wait for it to finish, then run this again."
-            ) from None
-        report(f"waiting for {who}, which is writing the index", 0, 0)
-        try:
-            lock.acquire(timeout=wait_seconds)
-        except Timeout:
-            raise IndexBusy(f"The index is still being written by {who}.", "Stop that process or wait.") from None
-    try:
-        holder.write_text(json.dumps({"pid": os.getpid(), "since": time.strftime("%H:%M:%S")}), "utf-8")
-        yield
-    finally:
-        lock.release()
-
-
-def _holder(path: Path) -> str:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-        return f"process {int(found['pid'])} (since {str(found['since'])[:8]})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        raise disk_full(home, needed)
 
 
 def _live_name(index: Path) -> str:

@@ -29,8 +29,11 @@ WINDOW = 0.35
 """A sentence this much further from the question than the nearest one is not quoted."""
 FEWEST = 4
 """Sentences quoted from the best entry even when they lie outside the window: one rarely answers."""
+NEAR_ENTRIES = 2
 NEAR_TIE = 0.04
 """An entry this close to the best one is quoted too."""
+OTHER_ORIGIN_TIE = 0.2
+"""The same for a document beside a guide, or a guide beside a document."""
 FOREIGN_LIMIT = 2
 """Sentences quoted from an entry that is only a near tie."""
 SAME = 0.92
@@ -68,14 +71,24 @@ class QuoteWriter:
         if not retrieval.hits:
             return []
         best = retrieval.hits[0]
-        near = [hit for hit in retrieval.hits[1:3] if best.scores["score"] - hit.scores["score"] <= NEAR_TIE]
+        near = [hit for hit in retrieval.hits[1:] if self._is_near(hit, best)][:NEAR_ENTRIES]
         own = max(1, self._claims - (1 if near else 0))
         drafts, floor = self._pick(best, retrieval, own, -1.0)
         for hit in near:
             room = min(FOREIGN_LIMIT, self._claims - len(drafts))
             if room > 0:
-                drafts += self._pick(hit, retrieval, room, floor)[0]
+                # What a document says on a guide's subject, or a guide on a document's, is shown even when
+                # its words are further from the question: the two may contradict each other.
+                lowest = -1.0 if self._origin(hit) != self._origin(best) else floor
+                drafts += self._pick(hit, retrieval, room, lowest)[0]
         return drafts
+
+    def _is_near(self, hit: Hit, best: Hit) -> bool:
+        tie = NEAR_TIE if self._origin(hit) == self._origin(best) else OTHER_ORIGIN_TIE
+        return best.scores["score"] - hit.scores["score"] <= tie
+
+    def _origin(self, hit: Hit) -> str:
+        return self._entries.entry(hit.entry_id).origin
 
     def _pick(self, hit: Hit, retrieval: Retrieval, limit: int, floor: float) -> tuple[list[Draft], float]:
         """The sentences to quote from one entry in reading order, and the score of the nearest."""
@@ -97,7 +110,8 @@ class QuoteWriter:
 
 
 def _bonus(sentence: Sentence) -> float:
-    if sentence.section != LEAD:
+    # A document without headings has no first section but an opening all the same.
+    if sentence.section not in {LEAD, ""}:
         return 0.0
     return LEAD_BONUS if sentence.position < LEAD_SENTENCES else SECTION_BONUS
 

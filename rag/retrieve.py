@@ -7,7 +7,7 @@ listen to BM25, described symptoms share few words with their entry and listen t
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rag.types import Embedder, Hit, Reranker, Retrieval, Searcher, Vector, VectorIndex
 
@@ -81,17 +81,25 @@ def fuse(dense: Sequence[Hit], keyword: Sequence[Hit]) -> list[Hit]:
 class Retriever:
     """Dense, lexical, fused, and reranked when there is a reranker. A `Searcher`."""
 
-    def __init__(self, dense: DenseSearcher, keyword: Searcher, reranker: Reranker | None = None) -> None:
+    def __init__(
+        self,
+        dense: DenseSearcher,
+        keyword: Searcher,
+        reranker: Reranker | None = None,
+        correct: Callable[[str], str] = str,
+    ) -> None:
         self._dense = dense
         self._keyword = keyword
         self._reranker = reranker
+        self._correct = correct
 
     def search(self, question: str, *, limit: int) -> list[Hit]:
         return list(self.retrieve(question, limit=limit).hits)
 
     def retrieve(self, question: str, *, limit: int) -> Retrieval:
-        """The best `limit` entries with the parts of their scores, and the question's vector."""
+        """The best `limit` entries with the parts of their scores, and the question as it was searched."""
         started = time.perf_counter()
+        question = self._correct(question)
         vector = self._dense.embed(question)
         embedded = time.perf_counter()
         hits = fuse(

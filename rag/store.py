@@ -64,7 +64,11 @@ class EntryStore:
         return dict(self._rows("SELECT id, entry_id FROM chunk"))
 
     def sentences(self, entry_id: str) -> tuple[list[Sentence], Matrix]:
-        """The entry's sentences in reading order, and their vectors, shape (count, dimension)."""
+        """The entry's sentences in reading order, and their vectors, shape (count, dimension).
+
+        Sentences of user documents are kept without vectors: there are many, and few are ever quoted.
+        Their matrix has the shape (count, 0).
+        """
         rows = list(
             self._rows(
                 "SELECT position, section, body, quote, vector FROM sentence WHERE entry_id = ? ORDER BY position",
@@ -72,7 +76,7 @@ class EntryStore:
             )
         )
         found = [Sentence(entry_id, *row[:4]) for row in rows]
-        vectors = [_vector(vector) for *_, vector in rows]
+        vectors = [_vector(row[4]) for row in rows]
         return found, numpy.stack(vectors) if vectors else numpy.zeros((0, 0), dtype=numpy.float32)
 
     def _rows(self, query: str, *values: str) -> Iterator[tuple[Any, ...]]:
@@ -111,7 +115,7 @@ def write_store(
         )
         connection.executemany(
             "INSERT INTO sentence VALUES (?, ?, ?, ?, ?, ?)",
-            ((s.entry_id, s.position, s.section, s.text, s.quote, vector_of[s.text].tobytes()) for s in sentences),
+            ((s.entry_id, s.position, s.section, s.text, s.quote, _bytes(vector_of.get(s.text))) for s in sentences),
         )
         connection.executemany(
             "INSERT INTO vector VALUES (?, ?)", ((hash_of[text], vector_of[text].tobytes()) for text in hash_of)
@@ -130,8 +134,12 @@ def read_vectors(folder: Path) -> dict[str, Vector]:
     return {text_hash: _vector(vector) for text_hash, vector in rows}
 
 
+def _bytes(vector: Vector | None) -> bytes:
+    return b"" if vector is None else vector.tobytes()
+
+
 def _vector(data: bytes) -> Vector:
-    return numpy.frombuffer(data, dtype=numpy.float32)
+    return numpy.frombuffer(data, dtype=numpy.float32) if data else numpy.zeros(0, dtype=numpy.float32)
 
 
 def _entry(values: dict[str, Any]) -> Entry:

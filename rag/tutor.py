@@ -83,7 +83,7 @@ class Tutor:
         retrieved = time.perf_counter()
         answer = Answer(
             question=question,
-            standalone_question=standalone,
+            standalone_question=retrieval.question,
             status="not_covered",
             claims=(),
             sources=(),

@@ -20,6 +20,8 @@ Level = Literal["foundation", "practitioner", "senior"]
 ChunkKind = Literal["title", "question", "also_asked", "key_points", "answer", "follow_up"]
 AnswerStatus = Literal["answered", "partial", "not_covered", "unverified"]
 Role = Literal["user", "assistant"]
+Origin = Literal["guide", "document"]
+"""Built in, or brought by the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,10 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One teachable unit of a guide. `answer` is Markdown; `path` is relative to the corpus."""
+    """One teachable unit of a guide or of a user's document. `answer` is Markdown.
+
+    `path` is relative to the corpus, or the name of the user's file.
+    """
 
     id: str
     guide: str
@@ -47,6 +52,7 @@ class Entry:
     follow_ups: tuple[FollowUp, ...] = ()
     caveat: str | None = None
     path: str = ""
+    origin: Origin = "guide"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,11 @@ from rag.errors import IndexUnavailable
 from rag.keyword import KeywordIndex
 from rag.llm import OpenAIModel
 from rag.manifest import CHROMA
+from rag.passages import EmbeddedSentences
 from rag.query_embed import QueryEmbedder
 from rag.retrieve import DenseSearcher, Retriever
 from rag.settings import Settings
+from rag.spelling import Speller
 from rag.store import EntryStore
 from rag.support import SentenceSupport
 from rag.tutor import NO_LLM, Limits, Tutor
@@ -40,6 +42,11 @@ class Library:
         return QueryEmbedder(folder, weights.name, weights.token_limit, self.settings.threads)
 
     @cached_property
+    def passages(self) -> EmbeddedSentences:
+        """The entries, their sentences always with vectors."""
+        return EmbeddedSentences(self.store, self.embedder)
+
+    @cached_property
     def vectors(self) -> ChromaIndex:
         return ChromaIndex(self.folder / CHROMA)
 
@@ -59,7 +66,8 @@ class Library:
 
     @cached_property
     def retriever(self) -> Retriever:
-        return Retriever(self.dense, self.keyword)
+        speller = Speller(searchable_text(entry) for entry in self.store.entries() if entry.origin == "guide")
+        return Retriever(self.dense, self.keyword, correct=speller.correct)
 
     def tutor(self, notices: tuple[str, ...] = ()) -> Tutor:
         """The tutor over this index; `notices` go with every answer."""
@@ -72,13 +80,13 @@ class Library:
         limits = Limits(
             settings.question_limit, settings.history_limit, settings.sources, TABLE[settings.embedding_model].covered
         )
-        checker = SentenceSupport(self.embedder, self.store)
-        return Tutor(self.store, self.retriever, checker, self._writer, default, limits, notices)
+        checker = SentenceSupport(self.embedder, self.passages)
+        return Tutor(self.passages, self.retriever, checker, self._writer, default, limits, notices)
 
     def _writer(self, name: str) -> AnswerWriter | None:
         """Whoever writes answers under this name; None when nobody can."""
         if name == QUOTE:
-            return QuoteWriter(self.store, self.settings.claims)
+            return QuoteWriter(self.passages, self.settings.claims)
         if not self.settings.llm_configured:
             return None
         # Any other name is asked of the endpoint, which knows best what it serves.
@@ -86,7 +94,7 @@ class Library:
         key = settings.api_key.get_secret_value() if settings.api_key else None
         wanted = "" if name == AUTO else name
         model = OpenAIModel(wanted, key, settings.base_url, settings.answer_tokens, settings.first_byte_seconds)
-        return LanguageModelWriter(model, self.store, settings.claims)
+        return LanguageModelWriter(model, self.passages, settings.claims)
 
     def close(self) -> None:
         """Closes what was opened; parts never used were never made."""

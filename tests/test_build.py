@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.build import build_index, ensure_index, state_of_index
+from ingest.build import build_index, ensure_index
+from ingest.state import state_of_index
 from rag.errors import CorpusError, IndexBusy, ResourceError, WeightsError
 from rag.manifest import CHROMA, live_folder, read_manifest
 from rag.settings import PROJECT, Settings

@@ -83,7 +83,7 @@ def _corpus(settings: Settings) -> Part:
 
 
 def _index(settings: Settings) -> Part:
-    from ingest.build import state_of_index
+    from ingest.state import state_of_index
 
     folder, reason = state_of_index(settings)
     if folder is None:

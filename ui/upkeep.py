@@ -1,6 +1,7 @@
 """Commands that keep things in order: index, doctor, models, corpus, and starting the web app."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -34,7 +35,8 @@ def index(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Builds the index of the guides; only what changed is embedded."""
-    from ingest.build import build_index, state_of_index
+    from ingest.build import build_index
+    from ingest.state import state_of_index
 
     chosen = settings()
     folder, reason = state_of_index(chosen)
@@ -143,6 +145,10 @@ def web() -> None:
     call += ["--server.address", chosen.host, "--server.port", str(port), "--server.headless", "true"]
     call += ["--browser.gatherUsageStats", "false", "--server.enableXsrfProtection", "true"]
     call += ["--client.toolbarMode", "minimal", "--server.fileWatcherType", "none", "--runner.magicEnabled", "false"]
+    if os.name == "posix":
+        # The server takes this process over, so that stopping the one stops the other.
+        sys.stdout.flush()
+        os.execv(sys.executable, call)  # noqa: S606
     raise typer.Exit(subprocess.call(call))  # noqa: S603
 
 

@@ -1,0 +1,80 @@
+"""Mistyped words of a question put right with the vocabulary of the guides (symspellpy).
+
+A word that English or the guides know is never touched, and a correction is always a word of the
+guides: any other would not help to find anything in them.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.resources import files
+
+WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
+SHORTEST = 4
+"""Shorter words are too often abbreviations, and too near to one another."""
+ONE_EDIT_UP_TO = 8
+"""Longer words may be two edits away from a word of the guides, others one."""
+PREFIX = 7
+
+
+class Speller:
+    """Corrects spelling towards the words of a set of texts. Safe to share between threads."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        from symspellpy import SymSpell
+
+        self._counts = Counter(word for text in texts for word in re.findall(r"[a-z]+", text.lower()))
+        self._speller = SymSpell(max_dictionary_edit_distance=2, prefix_length=PREFIX)
+        for word, count in self._counts.items():
+            if len(word) >= SHORTEST:
+                self._speller.create_dictionary_entry(word, count)
+
+    def correct(self, question: str) -> str:
+        """The question with its mistyped words replaced; everything else stays as it is."""
+        return WORD.sub(lambda match: self._word(match.group()), question)
+
+    def _word(self, word: str) -> str:
+        lower = word.lower()
+        if len(lower) < SHORTEST or "'" in word or not (word.islower() or word.istitle()):
+            return word
+        return word if lower in self._counts or known(lower) else self._nearest(lower) or word
+
+    def _nearest(self, word: str) -> str:
+        """The word of the guides that was most likely meant, or an empty string."""
+        from symspellpy import Verbosity
+
+        edits = 1 if len(word) <= ONE_EDIT_UP_TO else 2
+        found = self._speller.lookup(word, Verbosity.ALL, max_edit_distance=edits)
+        if len(word) == SHORTEST:
+            # So short a word has neighbours everywhere; only lost or swapped letters are believed.
+            found = [item for item in found if _dropped_letters(word, item.term) or sorted(word) == sorted(item.term)]
+        # A dropped letter is the commonest slip, and the first letter is seldom wrong.
+        found.sort(
+            key=lambda item: (
+                item.distance,
+                item.term[0] != word[0],
+                not _dropped_letters(word, item.term),
+                -item.count,
+                item.term,
+            )
+        )
+        return str(found[0].term) if found else ""
+
+
+def _dropped_letters(typed: str, meant: str) -> bool:
+    """Whether `typed` is `meant` with letters left out."""
+    letters = iter(meant)
+    return all(letter in letters for letter in typed)
+
+
+def known(word: str) -> bool:
+    """Whether English knows the word, or its stem without a common ending."""
+    words = _english()
+    return word in words or any(word.endswith(end) and word[: -len(end)] in words for end in ("s", "es", "ed", "er"))
+
+
+@lru_cache(maxsize=1)
+def _english() -> frozenset[str]:
+    path = files("symspellpy") / "frequency_dictionary_en_82_765.txt"
+    return frozenset(line.split(" ", 1)[0] for line in path.read_text("utf-8-sig").splitlines())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 from ingest.sentences import plain, split_sentences
 from rag.types import Chunk, ChunkKind, Entry, Sentence
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same entry would give other chunks or sentences; old indexes are then rebuilt."""
 
 CAVEAT = "Caveat"
@@ -74,9 +74,11 @@ def _item_texts(tokens: list[Token], start: int, rows: list[str]) -> Iterator[st
 
 def chunk_entry(entry: Entry, count_tokens: CountTokens, limit: int) -> list[Chunk]:
     """All chunks of an entry; none is longer than `limit` tokens with its context."""
-    subject = f"{entry.title}. {entry.question}"
+    # A document's sections often leave out what the whole document is about.
+    title = f"{entry.guide}: {entry.title}" if entry.origin == "document" else entry.title
+    subject = f"{title}. {entry.question}" if entry.question != entry.title else title
     pieces: list[tuple[ChunkKind, str, str]] = [
-        ("title", entry.title, ""),
+        ("title", title, ""),
         ("question", entry.question, ""),
         *(("also_asked", asked, "") for asked in entry.also_asked),
     ]

@@ -32,7 +32,7 @@ FEWEST = 4
 NEAR_ENTRIES = 2
 NEAR_TIE = 0.04
 """An entry this close to the best one is quoted too."""
-OTHER_ORIGIN_TIE = 0.2
+OTHER_ORIGIN_TIE = 0.1
 """The same for a document beside a guide, or a guide beside a document."""
 FOREIGN_LIMIT = 2
 """Sentences quoted from an entry that is only a near tie."""
@@ -79,7 +79,7 @@ class QuoteWriter:
             if room > 0:
                 # What a document says on a guide's subject, or a guide on a document's, is shown even when
                 # its words are further from the question: the two may contradict each other.
-                lowest = -1.0 if self._origin(hit) != self._origin(best) else floor
+                lowest = floor - WINDOW if self._origin(hit) != self._origin(best) else floor
                 drafts += self._pick(hit, retrieval, room, lowest)[0]
         return drafts
 

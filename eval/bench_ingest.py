@@ -52,7 +52,6 @@ def measure(chosen: Settings) -> dict[str, object]:
             "unchanged folder again, seconds": again,
             "one file changed, seconds": changed,
             "peak memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
-            "peak memory of parsing, MB": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000,
         }
 
 

@@ -88,12 +88,12 @@ def ingest_paths(paths: Sequence[Path], folder: Path, limits: Limits, report: Re
     with Sandbox(limits) as sandbox:
         shelf = _Shelf(folder, sandbox, limits, {item.name for item in found})
         for done, item in enumerate(found):
-            report(f"reading {item.name}", done, len(found))
+            report("reading documents", done, len(found))
             try:
                 results.append(shelf.take(item))
             except Refused as refused:
                 results.append(FileReport(item.name, "skipped", reason=str(refused)))
-    report("documents read", len(found), len(found))
+    report("reading documents", len(found), len(found))
     return results
 
 

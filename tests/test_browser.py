@@ -41,6 +41,11 @@ def address(real: Settings) -> Iterator[str]:
             yield found.group()
         finally:
             server.terminate()
+            try:
+                server.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                # Streamlit sometimes waits for a browser that is gone.
+                server.kill()
 
 
 @pytest.fixture

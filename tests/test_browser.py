@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def address(real: Settings) -> Iterator[str]:
                 assert printed, "the server stopped"
             yield found.group()
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)
             try:
                 server.wait(timeout=5)
             except subprocess.TimeoutExpired:

@@ -1,7 +1,7 @@
-"""Mistyped words of a question put right with the vocabulary of the guides (symspellpy).
+"""Mistyped words of a question put right with the vocabulary of what is indexed (symspellpy).
 
-A word that English or the guides know is never touched, and a correction is always a word of the
-guides: any other would not help to find anything in them.
+A word that English, the guides or the user's documents know is never touched, and a correction is
+always a word of the guides or documents: any other would not help to find anything in them.
 """
 
 import re

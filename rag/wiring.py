@@ -61,13 +61,18 @@ class Library:
         return DenseSearcher(self.embedder, self.vectors, entry_of)
 
     @cached_property
+    def texts(self) -> dict[str, str]:
+        """What the words of a question are looked up in, by entry id."""
+        return {entry.id: searchable_text(entry) for entry in self.store.entries()}
+
+    @cached_property
     def keyword(self) -> KeywordIndex:
-        return KeywordIndex([(entry.id, searchable_text(entry)) for entry in self.store.entries()])
+        return KeywordIndex(list(self.texts.items()))
 
     @cached_property
     def retriever(self) -> Retriever:
-        speller = Speller(searchable_text(entry) for entry in self.store.entries() if entry.origin == "guide")
-        return Retriever(self.dense, self.keyword, correct=speller.correct)
+        # A word of the user's own documents is as good as one of the guides: it must not be corrected away.
+        return Retriever(self.dense, self.keyword, correct=Speller(self.texts.values()).correct)
 
     def tutor(self, notices: tuple[str, ...] = ()) -> Tutor:
         """The tutor over this index; `notices` go with every answer."""

@@ -74,6 +74,16 @@ def test_a_document_is_asked_cited_edited_and_removed(spare_home: Settings, note
         drop_document(spare_home, report.prefix, silent)
 
 
+def test_a_word_only_a_document_knows_is_not_corrected_away(spare_home: Settings, tmp_path: Path) -> None:
+    build_index(spare_home, silent)
+    path = tmp_path / "names.md"
+    path.write_text("# Names\n\n## Q1. What is gradeent?\n\n**Answer:** Gradeent is our scheduler.\n", "utf-8")
+    (report,) = add_documents(spare_home, [path], silent)
+    answer = ask(spare_home, "what is gradeent")
+    assert answer.standalone_question == "what is gradeent"
+    assert answer.sources[0].id == f"{report.prefix}-01"
+
+
 def test_only_changed_entries_of_a_document_are_embedded_again(spare_home: Settings, notes: Path) -> None:
     build_index(spare_home, silent)
     add_documents(spare_home, [notes], silent)

@@ -15,15 +15,17 @@ from pathlib import Path
 
 import numpy
 
-from ingest.chunk import chunk_entry, sentences_of
+from ingest.chunk import chunk_entry, searchable_text, sentences_of
 from ingest.documents import list_documents
 from ingest.guides import read_corpus
 from ingest.lock import SPARE_BYTES, disk_full, writer_lock
 from ingest.prepare import document_embedder, prepare_embedder, query_embedder
 from ingest.state import state_of_index, wanted_manifest
 from rag.errors import IndexUnavailable
+from rag.keyword import KeywordIndex
 from rag.manifest import CHROMA, file_hashes, live_folder, switch, write_manifest
 from rag.settings import Settings
+from rag.spelling import count_words, save_words
 from rag.store import read_vectors, write_store
 from rag.types import Matrix, Vector
 from rag.vectors import ChromaIndex, write_vectors
@@ -111,6 +113,9 @@ def _write_version(settings: Settings, folder: Path, report: Report, rebuild: bo
     vector_of |= dict(_embed(settings, missing, report))
     folder.mkdir()
     write_store(folder, entries, chunks, sentences, vector_of, hash_of)
+    searched = {entry.id: searchable_text(entry) for entry in entries}
+    KeywordIndex.build(list(searched.items())).save(folder)
+    save_words(folder, count_words(searched.values()))
     vectors = numpy.stack([vector_of[chunk.embedding_text] for chunk in chunks])
     ids = [chunk.id for chunk in chunks]
     write_vectors(folder / CHROMA, ids, vectors, lambda count: report("writing the index", count, len(ids)))

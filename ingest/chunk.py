@@ -161,6 +161,13 @@ def sentences_of(entry: Entry) -> list[Sentence]:
     return [Sentence(entry.id, position, section, text, quote) for position, (section, text, quote) in enumerate(found)]
 
 
+def searchable_text(entry: Entry) -> str:
+    """Everything of an entry that a keyword may be found in."""
+    follow_ups = [f"{item.question}\n{item.answer}" for item in entry.follow_ups]
+    parts = [entry.title, entry.question, *entry.also_asked, *entry.key_points, entry.answer, *follow_ups]
+    return "\n".join([*parts, entry.caveat or ""])
+
+
 def _quotable(block: Block) -> Iterator[tuple[str, str]]:
     """(text as shown, passage as it stands) of a block; lead-ins that end in a colon say nothing alone."""
     if block.kind == "table":

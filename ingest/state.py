@@ -10,7 +10,7 @@ from rag.errors import IndexUnavailable
 from rag.manifest import Manifest, check_files, live_folder, read_manifest
 from rag.settings import Settings
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the files of an index version change their shape."""
 
 

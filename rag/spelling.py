@@ -4,12 +4,17 @@ A word that English, the guides or the user's documents know is never touched, a
 always a word of the guides or documents: any other would not help to find anything in them.
 """
 
+import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 
+from rag.errors import IndexUnavailable
+
+FILE = "words.json"
 WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
 SHORTEST = 4
 """Shorter words are too often abbreviations, and too near to one another."""
@@ -19,16 +24,34 @@ PREFIX = 7
 
 
 class Speller:
-    """Corrects spelling towards the words of a set of texts. Safe to share between threads."""
+    """Corrects spelling towards the words of a set of texts. Safe to share between threads.
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    Args:
+        counts: how often each lower-case word occurs in the texts.
+    """
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
         from symspellpy import SymSpell
 
-        self._counts = Counter(word for text in texts for word in re.findall(r"[a-z]+", text.lower()))
+        self._counts = counts
         self._speller = SymSpell(max_dictionary_edit_distance=2, prefix_length=PREFIX)
         for word, count in self._counts.items():
             if len(word) >= SHORTEST:
                 self._speller.create_dictionary_entry(word, count)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Speller":
+        """Reads what `save_words` wrote.
+
+        Raises:
+            IndexUnavailable: the file is missing or damaged.
+        """
+        try:
+            return cls(json.loads((folder / FILE).read_text("utf-8")))
+        except (OSError, ValueError) as error:
+            raise IndexUnavailable(
+                f"The word list in {folder} cannot be read ({error}).", "Run `tutor index --rebuild`."
+            ) from error
 
     def correct(self, question: str) -> str:
         """The question with its mistyped words replaced; everything else stays as it is."""
@@ -60,6 +83,16 @@ class Speller:
             )
         )
         return str(found[0].term) if found else ""
+
+
+def count_words(texts: Iterable[str]) -> Counter[str]:
+    """How often each lower-case word occurs."""
+    return Counter(word for text in texts for word in re.findall(r"[a-z]+", text.lower()))
+
+
+def save_words(folder: Path, counts: Mapping[str, int]) -> None:
+    """Writes the words into a folder, for `Speller.load`."""
+    (folder / FILE).write_text(json.dumps(counts), "utf-8")
 
 
 def _dropped_letters(typed: str, meant: str) -> bool:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from rag.errors import IndexUnavailable
 from rag.types import Chunk, Entry, FollowUp, Matrix, Sentence, Vector
 
 FILE = "entries.sqlite"
+KEPT = 1024
+"""Entries remembered in memory; more are read again from the disk."""
 CURE = "Run `tutor index --rebuild`."
 
 SCHEMA = """
@@ -38,21 +41,18 @@ class EntryStore:
         if not self._path.is_file():
             raise IndexUnavailable(f"{self._path} is missing.", CURE)
         self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, check_same_thread=False)
-        self._entries: dict[str, Entry] = {
-            entry_id: _entry(json.loads(body))
-            for entry_id, body in self._rows("SELECT id, body FROM entry ORDER BY position")
-        }
+        self._entry = lru_cache(maxsize=KEPT)(self._read)
 
     def close(self) -> None:
         self._connection.close()
 
     def entries(self) -> list[Entry]:
         """All entries, in corpus order."""
-        return list(self._entries.values())
+        return [_entry(json.loads(body)) for (body,) in self._rows("SELECT body FROM entry ORDER BY position")]
 
     def entry(self, entry_id: str) -> Entry:
         """The entry with this id; KeyError when there is none."""
-        return self._entries[entry_id]
+        return self._entry(entry_id)
 
     def chunks(self) -> Iterator[tuple[Chunk, Vector]]:
         """All chunks with their vectors."""
@@ -78,6 +78,11 @@ class EntryStore:
         found = [Sentence(entry_id, *row[:4]) for row in rows]
         vectors = [_vector(row[4]) for row in rows]
         return found, numpy.stack(vectors) if vectors else numpy.zeros((0, 0), dtype=numpy.float32)
+
+    def _read(self, entry_id: str) -> Entry:
+        for (body,) in self._rows("SELECT body FROM entry WHERE id = ?", entry_id):
+            return _entry(json.loads(body))
+        raise KeyError(entry_id)
 
     def _rows(self, query: str, *values: str) -> Iterator[tuple[Any, ...]]:
         try:

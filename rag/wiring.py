@@ -18,7 +18,6 @@ from rag.spelling import Speller
 from rag.store import EntryStore
 from rag.support import SentenceSupport
 from rag.tutor import NO_LLM, Limits, Tutor
-from rag.types import Entry
 from rag.vectors import ChromaIndex
 
 AUTO = "auto"
@@ -61,18 +60,13 @@ class Library:
         return DenseSearcher(self.embedder, self.vectors, entry_of)
 
     @cached_property
-    def texts(self) -> dict[str, str]:
-        """What the words of a question are looked up in, by entry id."""
-        return {entry.id: searchable_text(entry) for entry in self.store.entries()}
-
-    @cached_property
     def keyword(self) -> KeywordIndex:
-        return KeywordIndex(list(self.texts.items()))
+        return KeywordIndex.load(self.folder)
 
     @cached_property
     def retriever(self) -> Retriever:
         # A word of the user's own documents is as good as one of the guides: it must not be corrected away.
-        return Retriever(self.dense, self.keyword, correct=Speller(self.texts.values()).correct)
+        return Retriever(self.dense, self.keyword, correct=Speller.load(self.folder).correct)
 
     def tutor(self, notices: tuple[str, ...] = ()) -> Tutor:
         """The tutor over this index; `notices` go with every answer."""
@@ -106,10 +100,3 @@ class Library:
         for name in ("store", "vectors"):
             if name in self.__dict__:
                 self.__dict__[name].close()
-
-
-def searchable_text(entry: Entry) -> str:
-    """Everything of an entry that a keyword may be found in."""
-    follow_ups = [f"{item.question}\n{item.answer}" for item in entry.follow_ups]
-    parts = [entry.title, entry.question, *entry.also_asked, *entry.key_points, entry.answer, *follow_ups]
-    return "\n".join([*parts, entry.caveat or ""])

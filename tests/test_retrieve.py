@@ -27,7 +27,7 @@ def dense_searcher() -> DenseSearcher:
 
 
 def keyword_index() -> KeywordIndex:
-    return KeywordIndex([(entry_id, TEXTS[f"{entry_id}#0"]) for entry_id in dict.fromkeys(ENTRY_OF.values())])
+    return KeywordIndex.build([(entry_id, TEXTS[f"{entry_id}#0"]) for entry_id in dict.fromkeys(ENTRY_OF.values())])
 
 
 def dense(entry_id: str, score: float) -> Hit:
@@ -74,7 +74,7 @@ def test_dense_search_lists_every_entry_once() -> None:
 def test_an_empty_index_finds_nothing() -> None:
     embedder = WordEmbedder()
     searcher = DenseSearcher(embedder, ListIndex([], embedder), {})
-    retrieval = Retriever(searcher, KeywordIndex([])).retrieve("anything", limit=5)
+    retrieval = Retriever(searcher, KeywordIndex.build([])).retrieve("anything", limit=5)
     assert retrieval.hits == ()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.spelling import Speller, known
+from rag.spelling import Speller, count_words, known
 
 GUIDE = (
     "Overfitting shrinks with regularization. SMOTE makes synthetic samples. The gradient vanishes, "
@@ -12,7 +12,7 @@ GUIDE = (
 
 @pytest.fixture(scope="module")
 def speller() -> Speller:
-    return Speller([GUIDE])
+    return Speller(count_words([GUIDE]))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_is_no_slip_stays_as_it_is(speller: Speller, text: str) -> None:
 
 
 def test_a_speller_without_texts_changes_nothing() -> None:
-    assert Speller([]).correct("wich modle") == "wich modle"
+    assert Speller({}).correct("wich modle") == "wich modle"
 
 
 def test_english_knows_common_endings() -> None:

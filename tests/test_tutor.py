@@ -34,7 +34,7 @@ def a_tutor(chat: FakeChat | None = None, limits: Limits = LIMITS, default: str 
     )
     chunks = [Chunk(f"{name}#0", name, "T", "question", text) for name, text in QUESTIONS.items()]
     dense = DenseSearcher(EMBEDDER, ListIndex(chunks, EMBEDDER), {chunk.id: chunk.entry_id for chunk in chunks})
-    retriever = Retriever(dense, KeywordIndex(list(QUESTIONS.items())))
+    retriever = Retriever(dense, KeywordIndex.build(list(QUESTIONS.items())))
     writers: dict[str, AnswerWriter] = {QUOTE: QuoteWriter(entries, 6)}
     writers["fake-chat"] = LanguageModelWriter(chat or FakeChat(), entries, 6)
     default = default or ("fake-chat" if chat else QUOTE)

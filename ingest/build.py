@@ -17,10 +17,12 @@ import numpy
 
 from ingest.chunk import chunk_entry, searchable_text, sentences_of
 from ingest.documents import list_documents
-from ingest.guides import read_corpus
+from ingest.guides import open_questions, read_corpus
 from ingest.lock import SPARE_BYTES, disk_full, writer_lock
 from ingest.prepare import document_embedder, prepare_embedder, query_embedder
 from ingest.state import state_of_index, wanted_manifest
+from rag.catalog import TABLE
+from rag.coverage import CoverageModel
 from rag.errors import IndexUnavailable
 from rag.keyword import KeywordIndex
 from rag.manifest import CHROMA, file_hashes, live_folder, switch, write_manifest
@@ -31,6 +33,8 @@ from rag.types import Matrix, Vector
 from rag.vectors import ChromaIndex, write_vectors
 from rag.weights import Report
 
+ASKED = {"question", "also_asked", "asked"}
+"""The kinds of chunks that are questions the guides answer."""
 EMBED_BATCH = 128
 WAIT_SECONDS = 1800.0
 
@@ -85,12 +89,12 @@ def build_index(
         folder = index / version
         try:
             summary = _write_version(settings, folder, report, rebuild)
-            previous = _live_name(index)
+            previous = _live_folder(index)
             switch(index, version)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        _remove_old(index, keep={version, previous})
+        _remove_old(index, keep={version, previous.name if previous else version})
     return replace(summary, seconds=time.monotonic() - started)
 
 
@@ -104,7 +108,9 @@ def _write_version(settings: Settings, folder: Path, report: Report, rebuild: bo
     sentences = [sentence for entry in entries for sentence in sentences_of(entry)]
     built_in = {entry.id for entry in guides}
     quoted = [sentence.text for sentence in sentences if sentence.entry_id in built_in]
-    texts = dict.fromkeys([chunk.embedding_text for chunk in chunks] + quoted)
+    answered = [chunk.text for chunk in chunks if chunk.kind in ASKED and chunk.entry_id in built_in]
+    left_open = open_questions(settings.corpus)
+    texts = dict.fromkeys([chunk.embedding_text for chunk in chunks] + quoted + left_open)
     hash_of = {text: _text_hash(manifest.weight_hash, text) for text in texts}
     known = {} if rebuild else _known_vectors(settings.index_folder)
     missing = [text for text in texts if hash_of[text] not in known]
@@ -112,6 +118,7 @@ def _write_version(settings: Settings, folder: Path, report: Report, rebuild: bo
     vector_of = {text: known[hash_of[text]] for text in texts if hash_of[text] in known}
     vector_of |= dict(_embed(settings, missing, report))
     folder.mkdir()
+    _write_coverage(settings, folder, answered, left_open, vector_of)
     write_store(folder, entries, chunks, sentences, vector_of, hash_of)
     searched = {entry.id: searchable_text(entry) for entry in entries}
     KeywordIndex.build(list(searched.items())).save(folder)
@@ -126,6 +133,24 @@ def _write_version(settings: Settings, folder: Path, report: Report, rebuild: bo
     return BuildSummary(
         folder.name, len(entries), len(chunks), len(sentences), len(missing), len(texts) - len(missing), size / 1e6, 0.0
     )
+
+
+def _write_coverage(
+    settings: Settings, folder: Path, answered: list[str], left_open: list[str], vector_of: dict[str, Vector]
+) -> None:
+    """Learns which questions the guides answer; an unchanged set of questions is not learnt again."""
+    if not left_open or not answered:
+        return
+    key = _text_hash(TABLE[settings.embedding_model].hash, "\n".join([*answered, "", *left_open]))
+    live = _live_folder(settings.index_folder)
+    try:
+        known = CoverageModel.load(live) if live else None
+    except IndexUnavailable:
+        known = None
+    if known is None or known.key != key:
+        asked = numpy.stack([vector_of[text] for text in answered])
+        known = CoverageModel.fit(asked, numpy.stack([vector_of[text] for text in left_open]), key)
+    known.save(folder)
 
 
 def _embed(settings: Settings, texts: list[str], report: Report) -> Iterator[tuple[str, Vector]]:
@@ -146,10 +171,7 @@ def _embed(settings: Settings, texts: list[str], report: Report) -> Iterator[tup
 
 
 def _known_vectors(index: Path) -> dict[str, Vector]:
-    try:
-        folder = live_folder(index)
-    except IndexUnavailable:
-        return {}
+    folder = _live_folder(index)
     return read_vectors(folder) if folder else {}
 
 
@@ -181,12 +203,11 @@ def _check_space(home: Path, texts: int, dimension: int) -> None:
         raise disk_full(home, needed)
 
 
-def _live_name(index: Path) -> str:
+def _live_folder(index: Path) -> Path | None:
     try:
-        folder = live_folder(index)
+        return live_folder(index)
     except IndexUnavailable:
-        return ""
-    return folder.name if folder else ""
+        return None
 
 
 def _remove_old(index: Path, keep: set[str]) -> None:

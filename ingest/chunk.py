@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 from ingest.sentences import plain, split_sentences
 from rag.types import Chunk, ChunkKind, Entry, Sentence
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same entry would give other chunks or sentences; old indexes are then rebuilt."""
 
 CAVEAT = "Caveat"
@@ -81,6 +81,7 @@ def chunk_entry(entry: Entry, count_tokens: CountTokens, limit: int) -> list[Chu
         ("title", title, ""),
         ("question", entry.question, ""),
         *(("also_asked", asked, "") for asked in entry.also_asked),
+        *(("asked", asked, "") for asked in entry.asked),
     ]
     points = Block("paragraph", "", "\n".join(entry.key_points), entry.key_points)
     pieces += [("key_points", text, entry.title) for text in _pack([points], entry.title, count_tokens, limit)]

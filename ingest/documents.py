@@ -213,6 +213,7 @@ class _Shelf:
 
 def _entry(values: Mapping[str, Any]) -> Entry:
     lists = {name: tuple(values[name]) for name in ("key_points", "also_asked", "topics", "related")}
+    lists["asked"] = tuple(values.get("asked", ()))
     follow_ups = tuple(FollowUp(**item) if isinstance(item, dict) else FollowUp(*item) for item in values["follow_ups"])
     return Entry(**{**values, **lists, "follow_ups": follow_ups})
 

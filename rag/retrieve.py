@@ -1,19 +1,24 @@
-"""One question to a ranked list of entries: dense and lexical search, fused by score.
+"""One question to a ranked list of entries: dense and lexical search, fused by score, reranked.
 
 Dense search asks Chroma for the chunks nearest to the question (each way of asking an entry is a
 chunk of its own) and keeps each entry's best. The lexical list is added with a weight that follows
 how much of the question's idf mass an entry's words cover: keyword questions are covered whole and
-listen to BM25, described symptoms share few words with their entry and listen to meaning.
+listen to BM25, described symptoms share few words with their entry and listen to meaning. Rerankers
+then look at the first candidates again.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from rag.types import Embedder, Hit, Reranker, Retrieval, Searcher, Vector, VectorIndex
+import numpy
 
-CHUNKS_PER_SEARCH = 120
-"""Chunks asked of the dense index: an entry has about 18, and 20 or more entries are wanted."""
-KEYWORD_WEIGHT = 0.2
+from rag.types import Embedder, Hit, Reranker, Retrieval, Searcher, Understood, Vector, VectorIndex
+
+CHUNKS_PER_SEARCH = 300
+"""Chunks asked of the dense index: an entry has about 40, and 20 or more entries are wanted."""
+FIRST = 50
+"""Entries either list gives to the fusion."""
+KEYWORD_WEIGHT = 0.15
 """Weight of the lexical part against the cosine; chosen on half of the gold questions."""
 SECOND_WEIGHT = 0.1
 """Weight of an entry's second-best chunk: two near ways of asking are better than one."""
@@ -70,43 +75,62 @@ def fuse(dense: Sequence[Hit], keyword: Sequence[Hit]) -> list[Hit]:
         scores.update(by_word.scores if by_word else {})
         lexical = KEYWORD_WEIGHT * scores["coverage"] ** 2 * scores["keyword"] / top
         chunk_id = (by_meaning or by_word).chunk_id  # type: ignore[union-attr]
-        fused.append((scores["dense"] + lexical, entry_id, chunk_id, scores))
-    fused.sort(key=lambda item: (-item[0], item[1]))
-    return [
-        Hit(entry_id, chunk_id, rank, {"score": score, **scores})
-        for rank, (score, entry_id, chunk_id, scores) in enumerate(fused, 1)
-    ]
+        scores.update(lexical=lexical, score=scores["dense"] + lexical)
+        fused.append((entry_id, chunk_id, scores))
+    fused.sort(key=lambda item: (-item[2]["score"], item[0]))
+    return [Hit(entry_id, chunk_id, rank, scores) for rank, (entry_id, chunk_id, scores) in enumerate(fused, 1)]
 
 
 class Retriever:
-    """Dense, lexical, fused, and reranked when there is a reranker. A `Searcher`."""
+    """Dense, lexical, fused, reranked, judged. A `Searcher`.
+
+    Args:
+        dense: search by meaning.
+        keyword: search by words.
+        rerankers: applied in order to the fused list.
+        correct: puts the spelling of a text right.
+        judge: the probability that these hits answer a question with this vector.
+    """
 
     def __init__(
         self,
         dense: DenseSearcher,
         keyword: Searcher,
-        reranker: Reranker | None = None,
+        rerankers: Sequence[Reranker] = (),
         correct: Callable[[str], str] = str,
+        judge: Callable[[Vector, Sequence[Hit]], float] | None = None,
     ) -> None:
         self._dense = dense
         self._keyword = keyword
-        self._reranker = reranker
+        self._rerankers = tuple(rerankers)
         self._correct = correct
+        self._judge = judge
 
     def search(self, question: str, *, limit: int) -> list[Hit]:
-        return list(self.retrieve(question, limit=limit).hits)
+        return list(self.retrieve(Understood.alone(question), limit=limit).hits)
 
-    def retrieve(self, question: str, *, limit: int) -> Retrieval:
+    def retrieve(self, question: Understood, *, limit: int) -> Retrieval:
         """The best `limit` entries with the parts of their scores, and the question as it was searched."""
         started = time.perf_counter()
-        question = self._correct(question)
-        vector = self._dense.embed(question)
+        text = self._correct(question.text)
+        vector = self._meaning(question)
         embedded = time.perf_counter()
         hits = fuse(
-            self._dense.search_vector(vector, limit=10 * limit), self._keyword.search(question, limit=10 * limit)
+            self._dense.search_vector(vector, limit=FIRST),
+            self._keyword.search(self._correct(question.words), limit=FIRST),
         )
         searched = time.perf_counter()
-        if self._reranker is not None:
-            hits = self._reranker.rerank(question, hits)
-        timings = {"embed": (embedded - started) * 1000, "search": (searched - embedded) * 1000}
-        return Retrieval(question, vector, tuple(hits[:limit]), timings)
+        for reranker in self._rerankers:
+            hits = reranker.rerank(text, vector, hits)
+        covered = self._judge(vector, hits) if self._judge else 1.0
+        reranked = time.perf_counter()
+        spans = {"embed": embedded - started, "search": searched - embedded, "rerank": reranked - searched}
+        timings = {name: span * 1000 for name, span in spans.items()}
+        return Retrieval(text, vector, tuple(hits[:limit]), timings, covered)
+
+    def _meaning(self, question: Understood) -> Vector:
+        """The weighted sum of the vectors of what the question means, unit length."""
+        vector = sum(weight * self._dense.embed(self._correct(text)) for text, weight in question.meanings)
+        length = float(numpy.linalg.norm(vector))
+        unit: Vector = numpy.asarray(vector / length if length else vector, dtype=numpy.float32)
+        return unit

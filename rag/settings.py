@@ -45,6 +45,11 @@ class Settings(BaseModel):
     embedding_model: Literal["all-mpnet-base-v2", "all-MiniLM-L6-v2"] = Field(
         default="all-mpnet-base-v2", description="The embedder; all-MiniLM-L6-v2 is the small, weaker option."
     )
+    reranker: str = Field(
+        default="",
+        max_length=500,
+        description="A cross-encoder (folder or hub name) that reranks after the built-in way; empty for none.",
+    )
     model: str = Field(
         default="auto",
         min_length=1,

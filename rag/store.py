@@ -26,6 +26,7 @@ CURE = "Run `tutor index --rebuild`."
 SCHEMA = """
 CREATE TABLE entry (id TEXT PRIMARY KEY, position INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE chunk (id TEXT PRIMARY KEY, entry_id TEXT NOT NULL, body TEXT NOT NULL, vector BLOB NOT NULL);
+CREATE INDEX chunk_entry ON chunk (entry_id);
 CREATE TABLE sentence (entry_id TEXT NOT NULL, position INTEGER NOT NULL, section TEXT NOT NULL,
                        body TEXT NOT NULL, quote TEXT NOT NULL, vector BLOB NOT NULL,
                        PRIMARY KEY (entry_id, position));
@@ -42,6 +43,7 @@ class EntryStore:
             raise IndexUnavailable(f"{self._path} is missing.", CURE)
         self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, check_same_thread=False)
         self._entry = lru_cache(maxsize=KEPT)(self._read)
+        self._chunk_vectors = lru_cache(maxsize=KEPT)(self._read_chunk_vectors)
 
     def close(self) -> None:
         self._connection.close()
@@ -62,6 +64,21 @@ class EntryStore:
     def chunk_entries(self) -> dict[str, str]:
         """Which entry each chunk belongs to."""
         return dict(self._rows("SELECT id, entry_id FROM chunk"))
+
+    def chunk_vectors(self, entry_id: str) -> Matrix:
+        """The vectors of the entry's chunks, shape (chunks, dimension)."""
+        return self._chunk_vectors(entry_id)
+
+    def chunk_text(self, chunk_id: str) -> str:
+        """What the embedder read of a chunk, its title and question included."""
+        for (body,) in self._rows("SELECT body FROM chunk WHERE id = ?", chunk_id):
+            return Chunk(**json.loads(body)).embedding_text
+        raise KeyError(chunk_id)
+
+    def _read_chunk_vectors(self, entry_id: str) -> Matrix:
+        rows = self._rows("SELECT vector FROM chunk WHERE entry_id = ?", entry_id)
+        vectors: Matrix = numpy.stack([_vector(row[0]) for row in rows])
+        return vectors
 
     def sentences(self, entry_id: str) -> tuple[list[Sentence], Matrix]:
         """The entry's sentences in reading order, and their vectors, shape (count, dimension).
@@ -148,7 +165,7 @@ def _vector(data: bytes) -> Vector:
 
 
 def _entry(values: dict[str, Any]) -> Entry:
-    for name in ("key_points", "also_asked", "topics", "related"):
+    for name in ("key_points", "also_asked", "topics", "related", "asked"):
         values[name] = tuple(values[name])
     values["follow_ups"] = tuple(FollowUp(**follow_up) for follow_up in values["follow_ups"])
     return Entry(**values)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 from rag.answer import QUOTE, AnswerWriter
 from rag.cite import resolve
-from rag.converse import standalone_question
+from rag.converse import understand
 from rag.errors import ModelError, QuestionError
 from rag.retrieve import Retriever
-from rag.types import Answer, AnswerStatus, Claim, EntrySource, Hit, Retrieval, Source, SupportChecker, Turn
+from rag.types import Answer, AnswerStatus, Claim, EntrySource, Hit, Retrieval, Source, SupportChecker, Turn, Understood
 
+COVERED = 0.5
+"""The least probability at which the guides count as covering a question."""
 NOT_COVERED = "The guides don't cover this."
 UNVERIFIED = "Something was found, but no sentence of the answer could be checked against the guides."
 NO_LLM = (
@@ -22,12 +24,11 @@ NO_LLM = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one question, and the least score at which the guides count as covering it."""
+    """Bounds of one question: its characters, the turns before it, the entries an answer may draw on."""
 
     question: int
     history: int
     sources: int
-    covered: float
 
 
 class Tutor:
@@ -67,7 +68,7 @@ class Tutor:
         Raises:
             QuestionError: the question cannot be used.
         """
-        return self._retriever.search(self._understood(question, history), limit=limit)
+        return list(self._retriever.retrieve(self._understood(question, history), limit=limit).hits)
 
     def ask(self, question: str, history: Sequence[Turn] = (), model: str | None = None) -> Answer:
         """The checked answer to a question.
@@ -76,10 +77,10 @@ class Tutor:
             QuestionError: the question cannot be used, or names no known model.
         """
         started = time.perf_counter()
-        standalone = self._understood(question, history)
+        understood = self._understood(question, history)
         question = " ".join(question.split())
         writer = self._writer(model or self._default)
-        retrieval = self._retriever.retrieve(standalone, limit=self._limits.sources)
+        retrieval = self._retriever.retrieve(understood, limit=self._limits.sources)
         retrieved = time.perf_counter()
         answer = Answer(
             question=question,
@@ -93,23 +94,21 @@ class Tutor:
             message=NOT_COVERED,
         )
         times = {"retrieve": (retrieved - started) * 1000, "generate": 0.0, "verify": 0.0}
-        if self._covered(retrieval):
+        if retrieval.hits and retrieval.covered >= COVERED:
             answer, spent = self._written(answer, retrieval, writer)
             times.update(spent)
         times["total"] = (time.perf_counter() - started) * 1000
         return replace(answer, timings_ms=times)
 
-    def _understood(self, question: str, history: Sequence[Turn]) -> str:
+    def _understood(self, question: str, history: Sequence[Turn]) -> Understood:
         recent = history[-self._limits.history :] if self._limits.history else ()
         limit = self._limits.question
         question = clean_question(question, limit)
-        asked = [
-            replace(turn, text=_text(turn.text, limit, "An earlier turn")) for turn in recent if turn.role == "user"
+        turns = [
+            replace(turn, text=_text(turn.text, limit, "An earlier turn") if turn.role == "user" else turn.text)
+            for turn in recent
         ]
-        return standalone_question(question, asked)
-
-    def _covered(self, retrieval: Retrieval) -> bool:
-        return bool(retrieval.hits) and retrieval.hits[0].scores["score"] >= self._limits.covered
+        return understand(question, turns)
 
     def _written(self, answer: Answer, retrieval: Retrieval, writer: AnswerWriter) -> tuple[Answer, dict[str, float]]:
         """Drafts and checks; when the model fails, the quoted answer steps in."""

@@ -17,7 +17,7 @@ Matrix = NDArray[numpy.float32]
 """Embeddings one a row, shape (count, dimension), each row of unit length."""
 
 Level = Literal["foundation", "practitioner", "senior"]
-ChunkKind = Literal["title", "question", "also_asked", "key_points", "answer", "follow_up"]
+ChunkKind = Literal["title", "question", "also_asked", "asked", "key_points", "answer", "follow_up"]
 AnswerStatus = Literal["answered", "partial", "not_covered", "unverified"]
 Role = Literal["user", "assistant"]
 Origin = Literal["guide", "document"]
@@ -36,7 +36,8 @@ class FollowUp:
 class Entry:
     """One teachable unit of a guide or of a user's document. `answer` is Markdown.
 
-    `path` is relative to the corpus, or the name of the user's file.
+    `asked` are further ways people put the question: searched, never shown. `path` is relative to
+    the corpus, or the name of the user's file.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Entry:
     caveat: str | None = None
     path: str = ""
     origin: Origin = "guide"
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +100,35 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Understood:
+    """A question as it is searched.
+
+    `text` stands alone and is what people are shown; `meanings` are the texts whose vectors are
+    added up, with their weights; `words` is what the lexical index is asked.
+    """
+
+    text: str
+    meanings: tuple[tuple[str, float], ...]
+    words: str
+
+    @classmethod
+    def alone(cls, question: str) -> "Understood":
+        """A question without a conversation around it."""
+        return cls(question, ((question, 1.0),), question)
+
+
+@dataclass(frozen=True, slots=True)
 class Retrieval:
-    """The entries found for one question, best first, and the question's vector."""
+    """The entries found for one question, best first, and the question's vector.
+
+    `covered` is the probability that these entries answer the question.
+    """
 
     question: str
     vector: Vector
     hits: tuple[Hit, ...]
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    covered: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +241,9 @@ class VectorIndex(Protocol):
 
 
 class Reranker(Protocol):
-    """Orders hits anew for a question."""
+    """Orders hits anew for a question and its vector."""
 
-    def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]: ...
+    def rerank(self, question: str, vector: Vector, hits: Sequence[Hit]) -> list[Hit]: ...
 
 
 class EntrySource(Protocol):

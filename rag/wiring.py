@@ -4,20 +4,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from rag.abstain import Abstention
 from rag.answer import QUOTE, AnswerWriter, LanguageModelWriter, QuoteWriter
 from rag.catalog import TABLE
+from rag.coverage import CoverageModel
 from rag.errors import IndexUnavailable
 from rag.keyword import KeywordIndex
 from rag.llm import OpenAIModel
 from rag.manifest import CHROMA
 from rag.passages import EmbeddedSentences
 from rag.query_embed import QueryEmbedder
+from rag.rerank import PooledReranker
 from rag.retrieve import DenseSearcher, Retriever
 from rag.settings import Settings
 from rag.spelling import Speller
 from rag.store import EntryStore
 from rag.support import SentenceSupport
 from rag.tutor import NO_LLM, Limits, Tutor
+from rag.types import Reranker
 from rag.vectors import ChromaIndex
 
 AUTO = "auto"
@@ -66,7 +70,24 @@ class Library:
     @cached_property
     def retriever(self) -> Retriever:
         # A word of the user's own documents is as good as one of the guides: it must not be corrected away.
-        return Retriever(self.dense, self.keyword, correct=Speller.load(self.folder).correct)
+        correct = Speller.load(self.folder).correct
+        return Retriever(self.dense, self.keyword, self.rerankers, correct, self.abstention.probability)
+
+    @cached_property
+    def rerankers(self) -> tuple[Reranker, ...]:
+        pooled = PooledReranker(self.store.chunk_vectors)
+        if not self.settings.reranker:
+            return (pooled,)
+        # Importing torch takes seconds, so only those who ask for a cross-encoder pay for it.
+        from rag.cross_encoder import CrossEncoderReranker
+
+        chosen = CrossEncoderReranker(self.settings.reranker, self.store.chunk_text, self.settings.threads)
+        return (pooled, chosen)
+
+    @cached_property
+    def abstention(self) -> Abstention:
+        calibration = TABLE[self.settings.embedding_model].calibration
+        return Abstention(CoverageModel.load(self.folder), calibration, lambda id: self.store.entry(id).origin)
 
     def tutor(self, notices: tuple[str, ...] = ()) -> Tutor:
         """The tutor over this index; `notices` go with every answer."""
@@ -76,9 +97,7 @@ class Library:
             default = settings.model
         else:
             notices = (NO_LLM, *notices)
-        limits = Limits(
-            settings.question_limit, settings.history_limit, settings.sources, TABLE[settings.embedding_model].covered
-        )
+        limits = Limits(settings.question_limit, settings.history_limit, settings.sources)
         checker = SentenceSupport(self.embedder, self.passages)
         return Tutor(self.passages, self.retriever, checker, self._writer, default, limits, notices)
 

@@ -10,12 +10,14 @@ from rag.errors import QuestionError, TutorError, UsageError
 from rag.types import Turn
 from ui import text
 from ui.documents import ingest
+from ui.evals import evals
 from ui.session import open_library, progress_bar, settings
 from ui.upkeep import add_upkeep
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 add_upkeep(app)
 app.command()(ingest)
+app.add_typer(evals, name="eval")
 
 Model = Annotated[str | None, typer.Option(help="quote (no LLM), or the name of a model at the endpoint.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

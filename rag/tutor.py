@@ -7,10 +7,22 @@ from dataclasses import dataclass, replace
 
 from rag.answer import QUOTE, AnswerWriter
 from rag.cite import resolve
-from rag.converse import understand
+from rag.converse import understand, understand_with
 from rag.errors import ModelError, QuestionError
 from rag.retrieve import Retriever
-from rag.types import Answer, AnswerStatus, Claim, EntrySource, Hit, Retrieval, Source, SupportChecker, Turn, Understood
+from rag.types import (
+    Answer,
+    AnswerStatus,
+    ChatModel,
+    Claim,
+    EntrySource,
+    Hit,
+    Retrieval,
+    Source,
+    SupportChecker,
+    Turn,
+    Understood,
+)
 
 COVERED = 0.5
 """The least probability at which the guides count as covering a question."""
@@ -42,6 +54,8 @@ class Tutor:
         default: the writer used when the user names none.
         limits: bounds of one question.
         notices: what is announced with every answer, such as a part that is missing.
+        rewriter: puts a follow-up as a question that stands alone; without it, the vectors of the
+            conversation are added up.
     """
 
     def __init__(
@@ -53,6 +67,7 @@ class Tutor:
         default: str,
         limits: Limits,
         notices: Sequence[str] = (),
+        rewriter: ChatModel | None = None,
     ) -> None:
         self.entries = entries
         self._retriever = retriever
@@ -61,6 +76,7 @@ class Tutor:
         self._default = default
         self._limits = limits
         self._notices = tuple(notices)
+        self._rewriter = rewriter
 
     def search(self, question: str, *, limit: int, history: Sequence[Turn] = ()) -> list[Hit]:
         """Ranked entries with the parts of their scores.
@@ -68,7 +84,8 @@ class Tutor:
         Raises:
             QuestionError: the question cannot be used.
         """
-        return list(self._retriever.retrieve(self._understood(question, history), limit=limit).hits)
+        understood = understand(clean_question(question, self._limits.question), self._turns(history))
+        return list(self._retriever.retrieve(understood, limit=limit).hits)
 
     def ask(self, question: str, history: Sequence[Turn] = (), model: str | None = None) -> Answer:
         """The checked answer to a question.
@@ -77,9 +94,9 @@ class Tutor:
             QuestionError: the question cannot be used, or names no known model.
         """
         started = time.perf_counter()
-        understood = self._understood(question, history)
-        question = " ".join(question.split())
+        question = clean_question(question, self._limits.question)
         writer = self._writer(model or self._default)
+        understood, notices = self._understood(question, self._turns(history), writer)
         retrieval = self._retriever.retrieve(understood, limit=self._limits.sources)
         retrieved = time.perf_counter()
         answer = Answer(
@@ -90,7 +107,7 @@ class Tutor:
             sources=(),
             retrieved=tuple(hit.entry_id for hit in retrieval.hits),
             model=writer.name,
-            notices=self._notices,
+            notices=(*self._notices, *notices),
             message=NOT_COVERED,
         )
         times = {"retrieve": (retrieved - started) * 1000, "generate": 0.0, "verify": 0.0}
@@ -100,15 +117,24 @@ class Tutor:
         times["total"] = (time.perf_counter() - started) * 1000
         return replace(answer, timings_ms=times)
 
-    def _understood(self, question: str, history: Sequence[Turn]) -> Understood:
+    def _turns(self, history: Sequence[Turn]) -> list[Turn]:
         recent = history[-self._limits.history :] if self._limits.history else ()
         limit = self._limits.question
-        question = clean_question(question, limit)
-        turns = [
+        return [
             replace(turn, text=_text(turn.text, limit, "An earlier turn") if turn.role == "user" else turn.text)
             for turn in recent
         ]
-        return understand(question, turns)
+
+    def _understood(
+        self, question: str, turns: Sequence[Turn], writer: AnswerWriter
+    ) -> tuple[Understood, tuple[str, ...]]:
+        """The question as it is searched; a language model that writes the answer also reads the conversation."""
+        if not turns or self._rewriter is None or writer.name == QUOTE:
+            return understand(question, turns), ()
+        try:
+            return understand_with(self._rewriter, question, turns), ()
+        except ModelError as error:
+            return understand(question, turns), (f"{error} The conversation was understood without it.",)
 
     def _written(self, answer: Answer, retrieval: Retrieval, writer: AnswerWriter) -> tuple[Answer, dict[str, float]]:
         """Drafts and checks; when the model fails, the quoted answer steps in."""

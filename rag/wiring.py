@@ -99,7 +99,8 @@ class Library:
             notices = (NO_LLM, *notices)
         limits = Limits(settings.question_limit, settings.history_limit, settings.sources)
         checker = SentenceSupport(self.embedder, self.passages)
-        return Tutor(self.passages, self.retriever, checker, self._writer, default, limits, notices)
+        rewriter = self._model(default) if settings.llm_configured else None
+        return Tutor(self.passages, self.retriever, checker, self._writer, default, limits, notices, rewriter)
 
     def _writer(self, name: str) -> AnswerWriter | None:
         """Whoever writes answers under this name; None when nobody can."""
@@ -107,12 +108,14 @@ class Library:
             return QuoteWriter(self.passages, self.settings.claims)
         if not self.settings.llm_configured:
             return None
+        return LanguageModelWriter(self._model(name), self.passages, self.settings.claims)
+
+    def _model(self, name: str) -> OpenAIModel:
         # Any other name is asked of the endpoint, which knows best what it serves.
         settings = self.settings
         key = settings.api_key.get_secret_value() if settings.api_key else None
-        wanted = "" if name == AUTO else name
-        model = OpenAIModel(wanted, key, settings.base_url, settings.answer_tokens, settings.first_byte_seconds)
-        return LanguageModelWriter(model, self.passages, settings.claims)
+        wanted = "" if name in {AUTO, QUOTE} else name
+        return OpenAIModel(wanted, key, settings.base_url, settings.answer_tokens, settings.first_byte_seconds)
 
     def close(self) -> None:
         """Closes what was opened; parts never used were never made."""

@@ -15,7 +15,6 @@ from rag.weights import Report
 def limits_of(settings: Settings) -> Limits:
     """How large and slow a document may be, from the settings."""
     return Limits(
-        files=settings.document_files,
         file_bytes=settings.document_megabytes * 1_000_000,
         pages=settings.document_pages,
         seconds=settings.document_seconds,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy
 
-from rag.catalog import TABLE, Weights
+from rag.catalog import LOCAL_MODEL, TABLE, Weights
 from rag.embed import DocumentEmbedder
 from rag.errors import WeightsError
 from rag.query_embed import FILE as GRAPH
@@ -49,6 +49,16 @@ def prepare_embedder(settings: Settings, report: Report) -> str:
         report(f"preparing {weights.name} for questions", 0, 0)
         _export(settings, weights, folder)
     return source
+
+
+def prepare_local_model(settings: Settings, report: Report) -> str:
+    """Fetches and verifies the local language model. Returns where its file came from.
+
+    Raises:
+        WeightsError: the file cannot be had.
+        ResourceError: the disk is full or not writable.
+    """
+    return fetch(LOCAL_MODEL, settings.models_folder / LOCAL_MODEL.name, report)
 
 
 def document_embedder(settings: Settings) -> DocumentEmbedder:

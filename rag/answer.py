@@ -1,22 +1,16 @@
-"""Drafts of an answer: quoted from the guides, or written by a language model over them.
+"""Drafts of an answer, and the writer that quotes the guides. `rag.written` has the one with a language model.
 
 A draft is not yet an answer: `rag.cite` decides which of its sentences may be shown.
 """
 
-import json
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy
 
-from rag.errors import ModelError
-from rag.types import ChatModel, EntrySource, Hit, Retrieval, Sentence
+from rag.types import EntrySource, Hit, Retrieval, Sentence
 
-PROMPT = Path(__file__).with_name("prompts") / "answer.md"
-MARK = re.compile(r"<(?=\s*/?\s*(?:source|question)\b)", re.IGNORECASE)
 QUOTE = "quote"
 
 LEAD = "Answer"
@@ -55,7 +49,7 @@ class AnswerWriter(Protocol):
     @property
     def name(self) -> str: ...
 
-    def write(self, retrieval: Retrieval) -> list[Draft]: ...
+    def write(self, retrieval: Retrieval) -> Iterable[Draft]: ...
 
 
 class QuoteWriter:
@@ -118,83 +112,3 @@ def _bonus(sentence: Sentence) -> float:
 
 def _quoted(sentence: Sentence) -> Draft:
     return Draft(sentence.text, (sentence.entry_id,), sentence.quote)
-
-
-class LanguageModelWriter:
-    """Answers with sentences a language model writes, each naming retrieved ids only."""
-
-    def __init__(self, model: ChatModel, entries: EntrySource, claims: int) -> None:
-        self._model = model
-        self._entries = entries
-        self._claims = claims
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    def write(self, retrieval: Retrieval) -> list[Draft]:
-        ids = [hit.entry_id for hit in retrieval.hits]
-        reply = self._model.complete_json(self._messages(retrieval, ids), claim_schema(ids))
-        return parse_claims(reply)
-
-    def _messages(self, retrieval: Retrieval, ids: Sequence[str]) -> list[dict[str, str]]:
-        sources = []
-        for rank, entry_id in enumerate(ids, 1):
-            entry = self._entries.entry(entry_id)
-            follow_ups = "\n\n".join(f"{item.question}\n{item.answer}" for item in entry.follow_ups)
-            body = "\n\n".join(part for part in (entry.question, entry.answer, follow_ups, entry.caveat) if part)
-            title = _inert(entry.title).replace('"', "'")
-            sources.append(f'<source id="{entry_id}" rank="{rank}" title="{title}">\n{_inert(body)}\n</source>')
-        system = PROMPT.read_text("utf-8").format(claims=self._claims)
-        user = "\n\n".join([*sources, f"<question>\n{_inert(retrieval.question)}\n</question>"])
-        return [{"role": "system", "content": system}, {"role": "user", "content": user}]
-
-
-def _inert(text: str) -> str:
-    """A text that spells our marks would end its own quotation, or open one that is not a source."""
-    return MARK.sub("‹", text)
-
-
-def claim_schema(ids: Sequence[str]) -> dict[str, Any]:
-    """The JSON schema of a reply: `sources` can only name ids that were retrieved."""
-    claim = {
-        "type": "object",
-        "properties": {
-            "text": {"type": "string"},
-            "sources": {"type": "array", "items": {"type": "string", "enum": list(ids)}, "minItems": 1},
-        },
-        "required": ["text", "sources"],
-        "additionalProperties": False,
-    }
-    return {
-        "type": "object",
-        "properties": {"claims": {"type": "array", "items": claim}},
-        "required": ["claims"],
-        "additionalProperties": False,
-    }
-
-
-def parse_claims(reply: str) -> list[Draft]:
-    """The drafts of a model's JSON reply, each of one line and without ids in its text.
-
-    Raises:
-        ModelError: the reply is not JSON of the asked form.
-    """
-    try:
-        claims = json.loads(reply)["claims"]
-        return [
-            Draft(_one_line(item["text"]), tuple(dict.fromkeys(str(source) for source in item["sources"])))
-            for item in claims
-            if _one_line(item["text"])
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(
-            "The language model's reply was not the JSON that was asked for.",
-            "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL.",
-        ) from error
-
-
-def _one_line(text: str) -> str:
-    """Ids that a model repeats inside its sentence are shown from the checked list instead."""
-    text.encode()  # JSON can spell half a character, which nothing after this could handle
-    return " ".join(re.sub(r"\s*\[[A-Z]{2,}-?\d+[^\]]*\]", "", text).split())

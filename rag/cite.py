@@ -4,42 +4,50 @@ A claim exists only if every id it names was retrieved and at least one of those
 it. What fails is kept apart and counted, never repaired silently.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 
 from rag.answer import Draft
+from rag.clean import clean_sentence, foreign_ids, suspicious
 from rag.support import SUPPORTED
-from rag.types import Claim, SupportChecker
+from rag.types import Claim, EntrySource, SupportChecker
 
 
-def resolve(
-    drafts: Iterable[Draft], retrieved: Sequence[str], checker: SupportChecker
-) -> tuple[list[Claim], list[Claim]]:
-    """Splits drafts into claims that may be shown and claims that are left out.
+class Gate:
+    """Checks one draft after the other.
 
     Args:
-        drafts: what a writer proposes.
-        retrieved: ids of the entries the writer was given.
+        entries: where the cited entries are looked up.
         checker: decides how far an entry supports a sentence.
-
-    Returns:
-        (shown, left out). A shown claim cites only the entries that support it.
     """
-    allowed = set(retrieved)
-    shown: list[Claim] = []
-    left_out: list[Claim] = []
-    for draft in drafts:
-        if not draft.sources or not set(draft.sources) <= allowed:
-            left_out.append(Claim(draft.text, (), 0.0, ""))
-        elif draft.quote:
-            shown.append(Claim(draft.text, draft.sources, 1.0, draft.quote))
-        else:
-            claim = _supported(draft, checker)
-            (shown if claim.support >= SUPPORTED else left_out).append(claim)
-    return shown, left_out
 
+    def __init__(self, entries: EntrySource, checker: SupportChecker) -> None:
+        self._entries = entries
+        self._checker = checker
 
-def _supported(draft: Draft, checker: SupportChecker) -> Claim:
-    checked = [(*checker.support(draft.text, source), source) for source in draft.sources]
-    carrying = tuple(source for support, _, source in checked if support >= SUPPORTED)
-    support, quote, _ = max(checked)
-    return Claim(draft.text, carrying, support, quote)
+    def check(self, draft: Draft, retrieved: Collection[str]) -> tuple[Claim, bool]:
+        """The claim, and whether it may be shown. A shown claim cites only entries that support it."""
+        text = draft.text if draft.quote else clean_sentence(draft.text)
+        if not text or not draft.sources or not set(draft.sources) <= set(retrieved):
+            return Claim(text or draft.text, (), 0.0, ""), False
+        if draft.quote:
+            return self._quoted(draft)
+        sources = " ".join(self._said(source) for source in draft.sources)
+        if suspicious(text) or foreign_ids(text, set(retrieved), sources):
+            return Claim(text, (), 0.0, ""), False
+        checked = [(*self._checker.support(text, source), source) for source in draft.sources]
+        carrying = tuple(source for support, _, source in checked if support >= SUPPORTED)
+        support, quote, _ = max(checked)
+        return Claim(text, carrying, support, quote), bool(carrying)
+
+    def _quoted(self, draft: Draft) -> tuple[Claim, bool]:
+        """A quotation is believed only when it stands in the entry, word for word."""
+        for source in draft.sources:
+            sentences, _ = self._entries.sentences(source)
+            if any(sentence.text == draft.text and sentence.quote == draft.quote for sentence in sentences):
+                return Claim(draft.text, (source,), 1.0, draft.quote), True
+        return Claim(draft.text, (), 0.0, ""), False
+
+    def _said(self, entry_id: str) -> str:
+        entry = self._entries.entry(entry_id)
+        follow_ups = [f"{item.question} {item.answer}" for item in entry.follow_ups]
+        return " ".join([entry.title, entry.answer, *entry.key_points, *follow_ups, entry.caveat or ""])

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from rag.clean import clean_sentence
 from rag.errors import ModelError
 from rag.types import ChatModel, Turn, Understood
 
@@ -64,8 +65,9 @@ def understand_with(model: ChatModel, question: str, history: Sequence[Turn]) ->
     messages = [{"role": "system", "content": PROMPT.read_text("utf-8")}, {"role": "user", "content": content}]
     reply = model.complete_json(messages, SCHEMA)
     try:
-        written = " ".join(str(json.loads(reply)["question"]).split())
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        written = clean_sentence(json.loads(reply)["question"])
+        written.encode()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             "The language model's reply was not the JSON that was asked for.",
             "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL.",

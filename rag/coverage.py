@@ -70,7 +70,7 @@ class CoverageModel:
         try:
             with (folder / FILE).open("rb") as file, numpy.load(file, allow_pickle=False) as saved:
                 return cls(saved["vectors"], saved["weights"], str(saved["key"]))
-        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile, RuntimeError) as error:
             raise IndexUnavailable(
                 f"The coverage model in {folder} cannot be read ({error}).", "Run `tutor index --rebuild`."
             ) from error

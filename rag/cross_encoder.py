@@ -11,6 +11,10 @@ from dataclasses import replace
 from rag.errors import WeightsError
 from rag.types import Hit, Vector
 
+CURE = (
+    "Set TUTOR_RERANKER to a folder with a cross-encoder or a name on the hub, or unset it. "
+    "Right after an index was built, start again: the build had switched the hub off."
+)
 CANDIDATES = 10
 """Entries the model reads for a question; the others keep their places behind them."""
 
@@ -31,15 +35,17 @@ class CrossEncoderReranker:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         import torch
         from sentence_transformers import CrossEncoder
+        from transformers.utils import logging
 
         torch.set_num_threads(threads)
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
             self._model = CrossEncoder(name, device="cpu")
         except Exception as error:  # transformers raises many kinds for a model it cannot find or read
-            raise WeightsError(
-                f"The reranker {name!r} cannot be loaded: {str(error).splitlines()[0][:200]}.",
-                "Set TUTOR_RERANKER to a folder with a cross-encoder or a name on the hub, or unset it.",
-            ) from error
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+            raise WeightsError(f"The reranker {name!r} cannot be loaded: {reason}.", CURE) from error
+        if self._model.num_labels != 1:
+            raise WeightsError(f"{name!r} has {self._model.num_labels} labels; a reranker has one.", CURE)
         self._passage = passage
 
     def rerank(self, question: str, vector: Vector, hits: Sequence[Hit]) -> list[Hit]:

@@ -134,7 +134,7 @@ class KeywordIndex:
                 names = json.loads(saved["names"].tobytes())
                 columns = {word: column for column, word in enumerate(names["words"])}
                 return cls(names["ids"], columns, saved["starts"], saved["rows"], saved["weights"], saved["idf"])
-        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile, RuntimeError) as error:
             raise IndexUnavailable(
                 f"The keyword index in {folder} cannot be read ({error}).", "Run `tutor index --rebuild`."
             ) from error

@@ -1,21 +1,46 @@
-"""Any model behind an OpenAI-compatible chat-completions endpoint, through the openai package."""
+"""Any model behind an OpenAI-compatible chat-completions endpoint, through the openai package.
+
+The package builds and sends the requests. Waiting, retrying and reading are ours (`rag.exchange`,
+`rag.completion`): it takes a cut or empty stream for a reply, and lets raw parsing errors through.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from random import SystemRandom
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from rag.completion import CompletionReader, CutOff
 from rag.errors import ModelError
+from rag.exchange import Exchange, check_response, watch_request
+from rag.refusal import CURE, Passing, Refused, explained
+from rag.request import Ask, Form, Mode, is_json, unfenced
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
+OPENAI = "https://api.openai.com/v1"
 DEFAULT_MODEL = "gpt-4.1-mini"
-CURE = "The quoted answer needs no model; `tutor doctor` tests the endpoint."
+CONNECT_SECONDS = 10.0
+REPLY_SECONDS = 240.0
+"""How long a reply may take after the wait for its first byte, tries included."""
+PROBE = [{"role": "user", "content": "Is water wet? Answer in a word or two."}]
+PROBE_TOKENS = 500
+PROBE_SCHEMA = {
+    "type": "object",
+    "properties": {"wet": {"type": "boolean"}},
+    "required": ["wet"],
+    "additionalProperties": False,
+}
 
 
 class OpenAIModel:
-    """A `ChatModel`.
+    """A `ChatModel`. Safe to share between threads.
 
     Args:
         name: the model's name at the endpoint; empty takes the default at OpenAI, and the first
@@ -24,21 +49,56 @@ class OpenAIModel:
         base_url: the endpoint, None for OpenAI's own.
         max_tokens: tokens of a reply at the most.
         first_byte_seconds: how long to wait for a reply to begin.
+        between_bytes_seconds: how long it may be silent once it has begun.
+        retries: how often a request is sent again when its failure may pass and nothing was yielded yet.
+        total_seconds: how long everything may take, tries included; None gives a reply four minutes
+            after the wait for its first byte.
+        backoff_seconds: the wait before the first retry; it doubles with each.
     """
 
     def __init__(
-        self, name: str, api_key: str | None, base_url: str | None, max_tokens: int, first_byte_seconds: float
+        self,
+        name: str,
+        api_key: str | None,
+        base_url: str | None,
+        max_tokens: int,
+        first_byte_seconds: float,
+        between_bytes_seconds: float = 20.0,
+        retries: int = 2,
+        total_seconds: float | None = None,
+        backoff_seconds: float = 0.5,
     ) -> None:
         self._name = name or ("" if base_url else DEFAULT_MODEL)
         self._api_key = api_key or "none"
-        self._base_url = base_url
+        self._base_url = base_url or OPENAI
         self._max_tokens = max_tokens
-        self._seconds = first_byte_seconds
+        self._first = first_byte_seconds
+        self._between = between_bytes_seconds
+        self._retries = retries
+        self._total = total_seconds or first_byte_seconds + REPLY_SECONDS
+        self._backoff = backoff_seconds
         self._client: OpenAI | None = None
+        self._form = Form()
 
     @property
     def name(self) -> str:
         return self._name or "the endpoint's first model"
+
+    @property
+    def mode(self) -> Mode:
+        """The best form of reply the endpoint is known to keep to; it only ever steps down."""
+        return self._form.mode
+
+    @property
+    def where(self) -> str:
+        """The endpoint as people are told of it: its host, never what else an address may hold."""
+        if self._base_url == OPENAI:
+            return "OpenAI"
+        with suppress(ValueError):
+            parts = urlsplit(self._base_url)
+            if parts.hostname:
+                return parts.netloc.rpartition("@")[2]
+        return "the endpoint"
 
     def models(self) -> list[str]:
         """The names the endpoint lists.
@@ -46,76 +106,194 @@ class OpenAIModel:
         Raises:
             ModelError: the endpoint does not answer or refuses.
         """
-        return list(self._guarded(lambda client: [model.id for model in client.models.list().data if model.id]))
+        return list(self._retried(self._listed, ""))
 
     def complete_json(self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any]) -> str:
-        """The reply to `messages`, JSON text of the given schema where the endpoint keeps to it.
+        """The whole reply to `messages`, JSON text of the given schema where the endpoint keeps to it.
+
+        A reply that is no JSON is sent back once, to be put as JSON; what then comes is returned as it is.
 
         Raises:
-            ModelError: nothing usable came back; says what happened and what to do.
+            ModelError: nothing whole came back; says what happened and what to do.
         """
+        ask = Ask(messages, self._max_tokens, schema)
+        reply = "".join(self._texts(ask, self._form))
+        if not is_json(reply):
+            if self.mode == "schema":  # it takes the field and does not keep to it
+                self._form = self._form.lower()
+            reply = "".join(self._texts(ask.repaired(reply), self._form))
+        return unfenced(reply)
+
+    def stream_json(
+        self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any]
+    ) -> Generator[str, None, None]:
+        """The reply piece by piece: JSON text, or in text mode lines that end with ids in square brackets.
+
+        `mode` may step down before the first piece. Closing the generator ends the request. An endpoint
+        that does not stream gives the whole reply as one piece.
+
+        Raises:
+            ModelError: at any point, when it turns out that the reply is not whole.
+        """
+        pieces = []
+        for piece in self._texts(Ask(messages, self._max_tokens, schema, stream=True, lines=True), self._form):
+            pieces.append(piece)
+            yield piece
+        if not is_json("".join(pieces)):  # it takes the field and does not keep to it
+            self._form = self._form.lower()
+
+    def stream_grammar(self, messages: Sequence[Mapping[str, str]], grammar: str, max_tokens: int) -> Iterator[str]:
+        """The reply piece by piece, held to a GBNF grammar by a llama.cpp server; others may ignore it.
+
+        Raises:
+            ModelError: at any point, when it turns out that the reply is not whole.
+        """
+        yield from self._texts(Ask(messages, max_tokens, stream=True, grammar=grammar), self._form)
+
+    def probe(self) -> dict[str, bool]:
+        """What the endpoint can do, found with tiny real requests; `mode` is then the best that works.
+
+        Returns:
+            Whether it lists its "models", replies by "streaming", and keeps to a "schema" and to "json".
+
+        Raises:
+            ModelError: it does not answer at all.
+        """
+        with suppress(CutOff):
+            for _ in self._texts(Ask(PROBE, PROBE_TOKENS, stream=True), self._form):
+                pass
+        streams = bool(self._form.streams)
+        schema, plain = self._keeps_to("schema"), self._keeps_to("json")
+        self._form = replace(self._form, mode="schema" if schema else "json" if plain else "text")
+        return {"models": self._lists_models(), "streaming": streams, "schema": schema, "json": plain}
+
+    def _lists_models(self) -> bool:
+        try:
+            return bool(self.models())
+        except ModelError:
+            return False
+
+    def _keeps_to(self, mode: Mode) -> bool:
+        ask = Ask(PROBE, PROBE_TOKENS, PROBE_SCHEMA, fixed=True)
+        try:
+            value = json.loads("".join(self._texts(ask, replace(self._form, mode=mode))))
+        except (ModelError, ValueError, RecursionError):
+            return False
+        return isinstance(value, dict) and (mode == "json" or set(value) == {"wet"})
+
+    def _texts(self, ask: Ask, form: Form) -> Generator[str, None, None]:
+        """The pieces of one reply, tried again and asked in simpler forms as long as none was yielded."""
         if not self._name:
             listed = self.models()
             if not listed:
-                raise ModelError("The endpoint lists no model.", "Set TUTOR_MODEL to the model to use.")
+                raise ModelError(f"{self.where} lists no model.", "Set TUTOR_MODEL to the model to use.")
             self._name = listed[0]
-        form = {"type": "json_schema", "json_schema": {"name": "claims", "strict": True, "schema": dict(schema)}}
+        yield from self._retried(lambda ends: self._adapted(ask, form, ends), self.name)
 
-        def ask(client: OpenAI) -> Any:
-            create: Any = client.chat.completions.create  # its overloads want literals, ours are values
-            reply = create(
-                model=self._name,
-                messages=list(messages),
-                response_format=form,
-                max_tokens=self._max_tokens,
-                temperature=0,
-            )
-            return self._content(reply)
+    def _retried(self, once: Callable[[float], Generator[str, None, None]], model: str) -> Generator[str, None, None]:
+        """Whatever `once` yields; it is run again when it fails in a way that may pass."""
+        ends = monotonic() + self._total
+        tries, began = 0, False
+        while True:
+            try:
+                with closing(once(ends)) as texts:
+                    for text in texts:
+                        began = True
+                        yield text
+                return
+            except Refused as refused:
+                failure = explained(refused, self.where, model)
+            except ModelError as error:
+                failure = error
+            if began or tries == self._retries or not isinstance(failure, Passing):
+                break
+            # Not all at the same time: many who were refused at once would be refused again.
+            wait = self._backoff * 2**tries * SystemRandom().uniform(0.5, 1.0)
+            if failure.wait is not None:
+                wait = max(wait, failure.wait)
+            if monotonic() + wait >= ends:
+                break
+            sleep(wait)
+            tries += 1
+        raise failure  # outside the handlers: what it came from may hold the key
 
-        return str(self._guarded(ask))
+    def _adapted(self, ask: Ask, form: Form, ends: float) -> Generator[str, None, None]:
+        """One reply; what the endpoint refuses to be sent is left out, for good once that has helped."""
+        first: Refused | None = None
+        while True:
+            try:
+                with closing(self._once(ask, form, ends)) as texts:
+                    for text in texts:
+                        if first is not None:
+                            kept = self._form.mode if ask.fixed or ask.schema is None else form.mode
+                            self._form = replace(form, mode=kept, streams=self._form.streams)
+                        yield text
+                return
+            except Refused as refused:
+                first = first or refused
+                simpler = ask.simpler(form, refused)
+            if simpler is None:
+                raise first
+            form = simpler
 
-    def _content(self, reply: Any) -> str:
-        """The text of a reply, which may be of any shape: the client checks next to nothing."""
-        choices = getattr(reply, "choices", None)
-        if not choices:
-            raise ModelError(f"{self.name} sent a reply without an answer in it.", CURE)
-        if choices[0].finish_reason == "length":
-            raise ModelError(
-                f"The reply of {self.name} was cut off at {self._max_tokens} tokens.", "Raise TUTOR_ANSWER_TOKENS."
-            )
-        content = choices[0].message.content
-        if not content:
-            raise ModelError(f"{self.name} sent an empty reply.", CURE)
-        return str(content)
+    def _once(self, ask: Ask, form: Form, ends: float) -> Generator[str, None, None]:
+        """One request and its reply."""
+        create: Any = self._ready().chat.completions.with_streaming_response.create  # its overloads want literals
+        body = ask.body(self._name, form)
+        exchange = Exchange(lambda: create(**body), self.where, self._first, self._between, ends)
+        reader = CompletionReader(self.where, self.name, ask.tokens)
+        with closing(exchange.chunks()) as chunks:
+            for text in reader.text(chunks, exchange.hurry):
+                if ask.stream and self._form.streams != reader.streamed:
+                    self._form = replace(self._form, streams=reader.streamed)
+                yield text
 
-    def _guarded(self, call: Any) -> Any:
-        """Runs a call; whatever goes wrong on the way becomes one clear line."""
+    def _listed(self, ends: float) -> Generator[str, None, None]:
+        opening = self._ready().models.with_streaming_response.list
+        exchange = Exchange(opening, self.where, self._first, self._between, ends)
+        with closing(exchange.chunks()) as chunks:
+            yield from CompletionReader(self.where, self.name, 0).models(chunks)
+
+    def _ready(self) -> OpenAI:
+        """The client, made when first needed.
+
+        Raises:
+            ModelError: the address or the key cannot be right.
+        """
+        if self._client is None:
+            _check_address(self._base_url)
+            if not self._api_key.isascii() or not self._api_key.isprintable() or " " in self._api_key:
+                raise ModelError("OPENAI_API_KEY holds characters that no key has.", f"Copy the key again. {CURE}")
+            self._client = self._made()
+        return self._client
+
+    def _made(self) -> OpenAI:
         import openai
 
-        if self._client is None:
-            timeout = openai.Timeout(self._seconds, connect=10.0)
-            self._client = openai.OpenAI(api_key=self._api_key, base_url=self._base_url, timeout=timeout, max_retries=1)
-        where = self._base_url or "OpenAI"
+        # The exchange ends every wait; this ends those whose connection it could not get hold of.
+        patience = openai.Timeout(self._first + self._between, connect=min(CONNECT_SECONDS, self._first))
+        hooks: dict[str, list[Callable[..., Any]]] = {"request": [watch_request], "response": [check_response]}
         try:
-            return call(self._client)
-        except openai.APITimeoutError:
-            raise ModelError(f"{where} did not answer within {self._seconds:g} s.", CURE) from None
-        except openai.APIConnectionError:
-            raise ModelError(f"{where} cannot be reached.", f"Check OPENAI_BASE_URL and that it runs. {CURE}") from None
-        except openai.AuthenticationError:
-            raise ModelError(f"{where} refused the key.", "Check OPENAI_API_KEY.") from None
-        except openai.NotFoundError:
-            if not self._name:
-                raise ModelError(
-                    f"{where} lists no models: status 404.", f"Check OPENAI_BASE_URL, which usually ends in /v1. {CURE}"
-                ) from None
-            raise ModelError(
-                f"{where} does not know the model {self.name}.", "Set TUTOR_MODEL, or check OPENAI_BASE_URL."
-            ) from None
-        except openai.RateLimitError:
-            raise ModelError(f"{where} is over its rate limit or quota.", f"Try again later. {CURE}") from None
-        except openai.APIStatusError as error:
-            raise ModelError(f"{where} failed with status {error.status_code}.", CURE) from None
-        except (openai.OpenAIError, ValueError, LookupError, AttributeError, TypeError):
-            # The client lets raw parsing errors through for replies that are not of the protocol.
-            raise ModelError(f"{where} sent something that is not a chat-completions reply.", CURE) from None
+            # A redirected question could end up anywhere, so none is followed.
+            http = openai.DefaultHttpxClient(timeout=patience, follow_redirects=False, event_hooks=hooks)
+            # A connection of its own can be ended at any moment, and packed text would arrive in lumps.
+            headers = {"Connection": "close", "Accept-Encoding": "identity"}
+            return openai.OpenAI(
+                api_key=self._api_key, base_url=self._base_url, max_retries=0, http_client=http, default_headers=headers
+            )
+        except Exception:  # noqa: BLE001  # whatever an address or a proxy variable makes it raise
+            cure = f"Check OPENAI_BASE_URL and the proxy variables (HTTP_PROXY, ALL_PROXY). {CURE}"
+            failure = ModelError(f"The client for {self.where} cannot be made.", cure)
+        raise failure
+
+
+def _check_address(address: str) -> None:
+    """Raises unless it can be the address of an endpoint; it is not repeated, since it may hold a password."""
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not address.isprintable() or " " in address:
+        cure = f"Set it to something like http://127.0.0.1:11434/v1. {CURE}"
+        raise ModelError("OPENAI_BASE_URL is not the address of an endpoint.", cure)

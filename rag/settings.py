@@ -62,12 +62,14 @@ class Settings(BaseModel):
     claims: int = Field(default=6, ge=1, le=20, description="Sentences in an answer at the most.")
     question_limit: int = Field(default=2000, ge=100, le=20000, description="Characters in a question at the most.")
     history_limit: int = Field(default=20, ge=0, le=200, description="Earlier turns taken into account at the most.")
-    document_files: int = Field(default=1000, ge=1, le=100000, description="Files one ingest reads at the most.")
     document_megabytes: int = Field(default=50, ge=1, le=2000, description="Size of a document at the most.")
     document_pages: int = Field(default=2000, ge=1, le=100000, description="Pages of a PDF at the most.")
     document_seconds: float = Field(default=60, gt=0, le=3600, description="Time to read one document.")
     answer_tokens: int = Field(default=900, ge=50, le=16000, description="Tokens an LLM may write for one answer.")
     first_byte_seconds: float = Field(default=60, gt=0, le=600, description="Wait for an LLM's first byte.")
+    requests_per_minute: int = Field(
+        default=20, ge=1, le=10000, description="Questions one session may put to an LLM in a minute."
+    )
     threads: int = Field(default=2, ge=1, le=64, description="CPU threads for embedding.")
     host: str = Field(default="127.0.0.1", description="Address the web app binds to.")
     port: int = Field(default=8501, ge=0, le=65535, description="Port of the web app.")

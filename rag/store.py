@@ -76,7 +76,9 @@ class EntryStore:
         raise KeyError(chunk_id)
 
     def _read_chunk_vectors(self, entry_id: str) -> Matrix:
-        rows = self._rows("SELECT vector FROM chunk WHERE entry_id = ?", entry_id)
+        rows = list(self._rows("SELECT vector FROM chunk WHERE entry_id = ?", entry_id))
+        if not rows:
+            raise KeyError(entry_id)
         vectors: Matrix = numpy.stack([_vector(row[0]) for row in rows])
         return vectors
 

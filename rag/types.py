@@ -4,7 +4,7 @@ Values are frozen; whoever changes one makes a new one. This module knows no lib
 array type, and no other module of the project.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -153,6 +153,14 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A claim that has passed its check, as soon as it has, and who wrote it."""
+
+    claim: Claim
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """An entry as an answer names it."""
 
@@ -163,7 +171,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the user gets. A refusal has neither claims nor sources."""
+    """What the user gets. A refusal has neither claims nor sources.
+
+    `quoted` is the guides' own wording where a language model wrote the claims, or failed to;
+    `related` are entries near a question that is not covered, `choices` the readings of a question
+    that has several, `uncovered` the parts of it that the guides leave open.
+    """
 
     question: str
     standalone_question: str
@@ -176,37 +189,17 @@ class Answer:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     dropped_claims: tuple[Claim, ...] = ()
     message: str = ""
+    quoted: tuple[Claim, ...] = ()
+    related: tuple[Source, ...] = ()
+    choices: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
+    covered: float = 0.0
 
     @property
     def text(self) -> str:
-        """The claims with their ids in square brackets, or the refusal."""
-        if not self.claims:
-            return self.message
-        return " ".join(f"{claim.text} {bracketed(claim.sources)}" for claim in self.claims)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON shape that `tutor ask --json` prints."""
-        return {
-            "question": self.question,
-            "standalone_question": self.standalone_question,
-            "status": self.status,
-            "text": self.text,
-            "claims": [
-                {
-                    "text": claim.text,
-                    "sources": list(claim.sources),
-                    "support": round(claim.support, 4),
-                    "quote": claim.quote,
-                }
-                for claim in self.claims
-            ],
-            "sources": [{"id": source.id, "title": source.title, "guide": source.guide} for source in self.sources],
-            "retrieved": list(self.retrieved),
-            "model": self.model,
-            "notices": list(self.notices),
-            "dropped_claims": len(self.dropped_claims),
-            "timings_ms": {name: round(value, 1) for name, value in self.timings_ms.items()},
-        }
+        """The claims with their ids in square brackets and what is said about them, or the refusal."""
+        said = " ".join(f"{claim.text} {bracketed(claim.sources)}" for claim in self.claims)
+        return " ".join(part for part in (said, self.message) if part)
 
 
 def bracketed(ids: Sequence[str]) -> str:
@@ -255,12 +248,22 @@ class EntrySource(Protocol):
 
 
 class ChatModel(Protocol):
-    """A language model that answers messages with JSON of a given schema."""
+    """A language model that answers messages with JSON of a given schema, whole or piece by piece."""
 
     @property
     def name(self) -> str: ...
 
     def complete_json(self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any]) -> str: ...
+
+    def stream_json(self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any]) -> Iterator[str]: ...
+
+
+class AnswerKeeper(Protocol):
+    """Where written answers are kept, by a key of everything they depend on."""
+
+    def get(self, key: str) -> Answer | None: ...
+
+    def put(self, key: str, answer: Answer) -> None: ...
 
 
 class SupportChecker(Protocol):

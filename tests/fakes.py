@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from rag.catalog import RegistryCopy, WeightFile, Weights
+from rag.catalog import Calibration, RegistryCopy, WeightFile, Weights
 from rag.types import Chunk, Embedder, Entry, Hit, Matrix, Retrieval, Sentence, Vector
 
 
@@ -137,10 +137,15 @@ FILES = {"model.safetensors": b"weights " * 3000, "tokenizer.json": b'{"version"
 """The files of the tiny model, with their right bytes."""
 
 
+CALIBRATION = Calibration(score=10.0, model=4.0, bias=-5.0, alone_slope=20.0, alone_threshold=0.4)
+"""A calibration with round figures."""
+
+
 def tiny_weights(*packages: str, piece: str = "") -> Weights:
     """A catalog row for `FILES`, carried by these packages."""
     files = tuple(WeightFile(name, len(body), hashlib.sha256(body).hexdigest()) for name, body in FILES.items())
-    return Weights("tiny", "MIT", "maker/tiny", "r1", files, RegistryCopy(packages, "tiny/", piece), 16, 4, 0.5)
+    copy = RegistryCopy(packages, "tiny/", piece)
+    return Weights("tiny", "MIT", "maker/tiny", "r1", files, copy, 16, 4, CALIBRATION)
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:

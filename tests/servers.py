@@ -1,9 +1,11 @@
-"""A chat-completions endpoint on a loopback port: a real HTTP server that says what a test tells it to."""
+"""Chat-completions endpoints on loopback ports: a real HTTP server that says what a test tells it to, and a
+bare socket for what no HTTP server would send."""
 
 import json
+import select
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -33,9 +35,9 @@ class Request:
     body: Any
 
 
-def chat_reply(content: str | None, finish_reason: str = "stop") -> Reply:
+def chat_reply(content: Any, finish_reason: str | None = "stop", **message: Any) -> Reply:
     """A well-formed chat completion with one choice."""
-    message = {"role": "assistant", "content": content}
+    message = {"role": "assistant", "content": content, **message}
     choice = {"index": 0, "message": message, "finish_reason": finish_reason}
     return Reply({"id": "1", "object": "chat.completion", "created": 0, "model": "any", "choices": [choice]})
 
@@ -46,10 +48,35 @@ def models_reply(*names: str) -> Reply:
     return Reply({"object": "list", "data": listed})
 
 
-def failure(status: int, *, retry: bool = False) -> Reply:
+def failure(status: int, *, retry: bool = False, said: str = "", **headers: str) -> Reply:
     """A refusal that repeats the key it was sent, as careless servers do, and says whether to try again."""
     told = {"retry-after-ms": "1"} if retry else {"x-should-retry": "false"}
-    return Reply({"error": {"message": "<authorization>"}}, status, headers=told)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply({"error": {"message": f"<authorization> {said}"}}, status, headers={**told, **named})
+
+
+def event(**value: Any) -> bytes:
+    """One server-sent event."""
+    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+
+
+def delta(content: Any = None, finish_reason: str | None = None, **more: Any) -> bytes:
+    """An event with a piece of a reply."""
+    found = {"content": content, **more} if content is not None or more else {}
+    return event(id="1", choices=[{"index": 0, "delta": found, "finish_reason": finish_reason}])
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+def streamed(*texts: str, finish_reason: str | None = "stop", done: bool = True) -> bytes:
+    """The events of a whole reply."""
+    return b"".join([delta(role="assistant"), *map(delta, texts), delta(finish_reason=finish_reason)]) + DONE * done
+
+
+def stream_reply(*texts: str) -> Reply:
+    """A well-formed streamed reply."""
+    return Reply(streamed(*texts), kind="text/event-stream")
 
 
 class ChatServer:
@@ -57,12 +84,16 @@ class ChatServer:
 
     def __init__(self, url: str, replies: Mapping[str, Sequence[Reply]]) -> None:
         self.url = url
+        self.host = url.split("/")[2]
         self.requests: list[Request] = []
         self.released = Event()
         self._replies = {path: list(given) for path, given in replies.items()}
 
     def paths(self) -> list[str]:
         return [request.path for request in self.requests]
+
+    def bodies(self) -> list[Any]:
+        return [request.body for request in self.requests]
 
     def take(self, request: Request) -> Reply:
         self.requests.append(request)
@@ -93,7 +124,8 @@ def serving(replies: Mapping[str, Sequence[Reply]]) -> Iterator[ChatServer]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            with suppress(OSError):  # a client may have heard enough
+                self.wfile.write(data)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing: the requests are kept."""
@@ -108,6 +140,109 @@ def serving(replies: Mapping[str, Sequence[Reply]]) -> Iterator[ChatServer]:
             chat.released.set()
             server.shutdown()
             thread.join()
+
+
+HANG = "hang"
+Script = Iterable[bytes | float | str]
+"""What is done on one connection after the request: bytes are sent, seconds are waited, HANG stays until the
+other side leaves; then the line is cut."""
+
+
+def head(*headers: str, status: str = "200 OK", kind: str = "text/event-stream") -> bytes:
+    """The beginning of an HTTP reply whose body ends with the connection."""
+    return "\r\n".join([f"HTTP/1.1 {status}", f"Content-Type: {kind}", *headers, "", ""]).encode()
+
+
+def chunked(body: bytes, *, ended: bool = True) -> bytes:
+    """A body in one chunk, for a head with `Transfer-Encoding: chunked`."""
+    return f"{len(body):x}\r\n".encode() + body + b"\r\n" + b"0\r\n\r\n" * ended
+
+
+class SocketServer:
+    """Plays each connection's script in turn, the last one again and again. `left` is set when a client goes."""
+
+    def __init__(self, scripts: Sequence[Script]) -> None:
+        self.requests: list[bytes] = []
+        self.left = Event()
+        self._released = Event()
+        self._scripts = list(scripts)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"http://{self.host}/v1"
+        self._players: list[Thread] = []
+        self._accepting = Thread(target=self._accept)
+        self._accepting.start()
+
+    def close(self) -> None:
+        self._released.set()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in (self._accepting, *self._players):
+            thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+            player = Thread(target=self._play, args=(connection, script))
+            self._players.append(player)
+            player.start()
+
+    def _play(self, connection: socket.socket, script: Script) -> None:
+        with connection:
+            try:
+                self.requests.append(_request(connection))
+                for step in script:
+                    if self._released.is_set():
+                        return
+                    if isinstance(step, bytes):
+                        connection.sendall(step)
+                    elif self._gone(connection, None if isinstance(step, str) else step):
+                        self.left.set()
+                        return
+                connection.shutdown(socket.SHUT_WR)
+                self._gone(connection, 1.0)  # closing with unread bytes would reset what is still on its way
+            except OSError:
+                self.left.set()
+
+    def _gone(self, connection: socket.socket, seconds: float | None) -> bool:
+        """Waits; whether the other side has closed its end meanwhile."""
+        waited = 0.0
+        while not self._released.is_set() and (seconds is None or waited < seconds):
+            pause = 0.02 if seconds is None else min(0.02, seconds - waited)
+            if select.select([connection], [], [], pause)[0] and not connection.recv(65536):
+                return True
+            waited += pause
+        return False
+
+
+def _request(connection: socket.socket) -> bytes:
+    """A whole HTTP request, or whatever came when it is none."""
+    data = b""
+    while b"\r\n\r\n" not in data and not data.startswith(b"\x16"):  # the first byte of TLS
+        if not (more := connection.recv(65536)):
+            return data
+        data += more
+    found, _, body = data.partition(b"\r\n\r\n")
+    lengths = [line.split(b":")[1] for line in found.lower().splitlines() if line.startswith(b"content-length")]
+    missing = int(lengths[0]) - len(body) if lengths else 0
+    while missing > 0 and (more := connection.recv(65536)):
+        data, missing = data + more, missing - len(more)
+    return data
+
+
+@contextmanager
+def playing(*scripts: Script) -> Iterator[SocketServer]:
+    """Runs the scripts on a free port as long as the block lasts."""
+    server = SocketServer(scripts)
+    try:
+        yield server
+    finally:
+        server.close()
 
 
 def refused_url() -> str:

@@ -91,6 +91,13 @@ def test_chunks_carry_entry_title_and_kind_and_fit_the_embedder(spare_home: Sett
     library.close()
 
 
+def test_an_index_that_was_read_is_as_whole_as_before(spare_home: Settings) -> None:
+    folder = spare_home.index_folder / build_index(spare_home, silent).version
+    for _ in range(2):
+        assert found(spare_home, "exploding gradients")[0] == "SCN-09"
+        assert state_of_index(spare_home) == (folder, "")
+
+
 def flip_bytes(folder: Path) -> str:
     path = max((folder / CHROMA).rglob("*.bin"), key=lambda file: file.stat().st_size)
     data = bytearray(path.read_bytes())

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from rag.catalog import TABLE, RegistryCopy, WeightFile, Weights
+from tests.fakes import CALIBRATION
 
 NAMES = sorted(TABLE)
 
@@ -48,6 +49,19 @@ def test_many_packages_are_pieces_of_one_archive_and_one_package_holds_the_files
     assert copy.piece.format(1) != copy.piece.format(2) or not copy.piece
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_nearer_entry_and_a_question_like_the_answered_ones_are_likelier_covered(name: str) -> None:
+    learnt = TABLE[name].calibration
+    assert min(learnt.score, learnt.model, learnt.alone_slope) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_best_score_there_is_counts_as_covered_and_none_at_all_does_not(name: str) -> None:
+    learnt = TABLE[name].calibration
+    assert learnt.score + learnt.model + learnt.bias > 0 > learnt.bias
+    assert 0 < learnt.alone_threshold < 1
+
+
 def test_no_two_files_of_the_table_share_a_hash() -> None:
     hashes = [file.sha256 for weights in TABLE.values() for file in weights.files]
     assert len(set(hashes)) == len(hashes)
@@ -55,5 +69,5 @@ def test_no_two_files_of_the_table_share_a_hash() -> None:
 
 def test_the_size_is_the_sum_and_the_hash_that_of_the_first_file() -> None:
     files = (WeightFile("a", 5, "aa"), WeightFile("b", 7, "bb"))
-    weights = Weights("m", "MIT", "o/m", "r", files, RegistryCopy(("m==1",), "m/"), 16, 4, 0.5)
+    weights = Weights("m", "MIT", "o/m", "r", files, RegistryCopy(("m==1",), "m/"), 16, 4, CALIBRATION)
     assert (weights.size, weights.hash) == (12, "aa")

@@ -27,9 +27,10 @@ PLAN = {
     "rag/types.py": 0, "rag/errors.py": 0, "rag/settings.py": 0, "rag/catalog.py": 0,
     "rag/embed.py": 1, "rag/query_embed.py": 1, "rag/vectors.py": 1, "rag/keyword.py": 1, "rag/llm.py": 1,
     "rag/weights.py": 1, "rag/spelling.py": 1, "rag/store.py": 1, "rag/manifest.py": 1,
+    "rag/coverage.py": 1, "rag/cross_encoder.py": 1,
     "rag/retrieve.py": 2, "rag/answer.py": 2, "rag/cite.py": 2, "rag/support.py": 2, "rag/passages.py": 2,
-    "rag/converse.py": 2,
-    "ingest/guides.py": 2, "ingest/chunk.py": 2, "ingest/sentences.py": 2,
+    "rag/converse.py": 2, "rag/rerank.py": 2, "rag/abstain.py": 2,
+    "ingest/guides.py": 2, "ingest/questions.py": 2, "ingest/chunk.py": 2, "ingest/sentences.py": 2,
     "ingest/limits.py": 2, "ingest/decode.py": 2, "ingest/mend.py": 2, "ingest/html_text.py": 2,
     "ingest/docx_text.py": 2, "ingest/pdf_text.py": 2, "ingest/extract.py": 2, "ingest/marks.py": 2,
     "ingest/sections.py": 2, "ingest/answers.py": 2, "ingest/layouts.py": 2, "ingest/parse.py": 2,
@@ -45,8 +46,8 @@ LEVEL = {0, 2, 5}
 WEB = ("ui/app.py", "ui/state.py", "ui/pages/*.py")
 HOMES = {
     "chromadb": ("rag/vectors.py",),
-    "sentence_transformers": ("rag/embed.py",),
-    "torch": ("rag/embed.py",),
+    "sentence_transformers": ("rag/embed.py", "rag/cross_encoder.py"),
+    "torch": ("rag/embed.py", "rag/cross_encoder.py"),
     "transformers": ("rag/embed.py",),
     "onnxruntime": ("rag/query_embed.py",),
     "tokenizers": ("rag/query_embed.py",),
@@ -62,16 +63,28 @@ HOMES = {
     "docx": ("ingest/docx_text.py",),
     "pypdfium2": ("ingest/pdf_text.py",),
     "filelock": ("ingest/lock.py",),
+    "sklearn": ("eval/calibrate.py",),
     "ragas": ("eval/*ragas*.py",),
     "instructor": ("eval/*ragas*.py",),
     "typer": ("ui/*.py", "eval/*.py"),
     "rich": ("ui/*.py", "eval/*.py"),
     "streamlit": WEB,
+    "langchain_chroma": ("eval/peers/langchain_worker.py",),
+    "langchain_classic": ("eval/peers/langchain_worker.py",),
+    "langchain_community": ("eval/peers/langchain_worker.py",),
+    "langchain_core": ("eval/peers/langchain_worker.py",),
+    "langchain_huggingface": ("eval/peers/langchain_worker.py",),
+    "langchain_text_splitters": ("eval/peers/langchain_worker.py",),
+    "llama_index": ("eval/peers/llamaindex_worker.py",),
+    "haystack": ("eval/peers/haystack_worker.py",),
+    "haystack_integrations": ("eval/peers/haystack_worker.py",),
 }
 ANYWHERE = {"numpy", "pydantic", "yaml", "platformdirs"}
 HEAVY = {
     "chromadb", "torch", "transformers", "sentence_transformers", "openai", "onnxruntime", "tokenizers", "ragas",
     "instructor", "huggingface_hub", "streamlit", "pypdfium2", "docx", "selectolax", "ftfy", "charset_normalizer",
+    "langchain_chroma", "langchain_classic", "langchain_community", "langchain_core", "langchain_huggingface",
+    "langchain_text_splitters", "llama_index", "haystack", "haystack_integrations", "sklearn",
 }  # fmt: skip
 """What takes so long to import that a command which does without it must not pay for it."""
 

@@ -1,20 +1,33 @@
-"""The client against a real HTTP server: what it sends, what it takes, and one clear line for whatever goes wrong."""
+"""The client against a real HTTP server: what it sends, what it takes, and how it asks of one that takes less."""
 
-import traceback
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from rag.answer import claim_schema
 from rag.errors import ModelError
-from rag.llm import DEFAULT_MODEL, OpenAIModel
-from tests.servers import CHAT, MODELS, ChatServer, Reply, chat_reply, failure, models_reply, refused_url, serving
+from rag.llm import DEFAULT_MODEL, PROBE_SCHEMA
+from tests.asking import KEY, MESSAGES, SCHEMA, WAYS, Way, ask, failing, the_model
+from tests.servers import (
+    CHAT,
+    HANG,
+    MODELS,
+    Reply,
+    chat_reply,
+    delta,
+    failure,
+    head,
+    models_reply,
+    playing,
+    refused_url,
+    serving,
+    stream_reply,
+)
 
-KEY = "sk-never-shown-4711"
-SCHEMA = claim_schema(["SCN-09", "LLM-02"])
-MESSAGES = [{"role": "system", "content": "Cite."}, {"role": "user", "content": "Why is the loss NaN?"}]
-QUOTED = "The quoted answer needs no model; `tutor doctor` tests the endpoint."
-NOT_THE_PROTOCOL = "sent something that is not a chat-completions reply."
+SENT = {"model": "small", "messages": MESSAGES, "temperature": 0, "max_tokens": 321}
+AS_SCHEMA = {"type": "json_schema", "json_schema": {"name": "claims", "strict": True, "schema": SCHEMA}}
+GOOD = chat_reply('{"claims": []}')
 
 
 @pytest.fixture(autouse=True)
@@ -22,55 +35,186 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-def the_model(url: str | None, name: str = "small", key: str | None = KEY, seconds: float = 5.0) -> OpenAIModel:
-    return OpenAIModel(name, key, url, 321, seconds)
-
-
-def complete(server: ChatServer, **options: Any) -> str:
-    return the_model(server.url, **options).complete_json(MESSAGES, SCHEMA)
-
-
-def failing(url: str, **options: Any) -> ModelError:
-    """The error of asking this endpoint; the key is nowhere in what a user or a log may see of it."""
-    with pytest.raises(ModelError) as caught:
-        the_model(url, **options).complete_json(MESSAGES, SCHEMA)
-    assert KEY not in "".join(traceback.format_exception(caught.value))
-    return caught.value
-
-
-def failing_with(reply: Reply, **options: Any) -> tuple[str, str, str]:
-    """The address of a server that sends this reply to everything, the message and the cure."""
-    with serving({CHAT: [reply], MODELS: [reply]}) as server:
-        error = failing(server.url, **options)
-        assert len(server.requests) == 1
-        return server.url, error.message, error.cure
-
-
 def test_a_good_reply_is_returned_as_it_came() -> None:
-    with serving({CHAT: [chat_reply('{"claims": []}')]}) as server:
-        assert complete(server) == '{"claims": []}'
+    with serving({CHAT: [chat_reply('{"claims":\n[]}')]}) as server:
+        assert ask(the_model(server.url), "whole") == '{"claims":\n[]}'
         assert server.paths() == [CHAT]
 
 
 def test_the_request_carries_the_messages_the_schema_and_the_limits() -> None:
     with serving({CHAT: [chat_reply("{}")]}) as server:
-        complete(server)
-        request = server.requests[0]
-    assert request.headers["authorization"] == f"Bearer {KEY}"
-    assert request.body == {
-        "model": "small",
-        "messages": MESSAGES,
-        "temperature": 0,
-        "max_tokens": 321,
-        "response_format": {"type": "json_schema", "json_schema": {"name": "claims", "strict": True, "schema": SCHEMA}},
-    }
-    claim = request.body["response_format"]["json_schema"]["schema"]["properties"]["claims"]["items"]
-    assert claim["properties"]["sources"]["items"]["enum"] == ["SCN-09", "LLM-02"]
+        ask(the_model(server.url), "whole")
+        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+        assert server.bodies() == [{**SENT, "response_format": AS_SCHEMA}]
+
+
+def test_a_streamed_reply_comes_in_its_pieces() -> None:
+    with serving({CHAT: [stream_reply('{"claims"', ": ", "[]}")]}) as server:
+        assert list(the_model(server.url).stream_json(MESSAGES, SCHEMA)) == ['{"claims"', ": ", "[]}"]
+        assert server.bodies() == [{**SENT, "response_format": AS_SCHEMA, "stream": True}]
+
+
+def test_an_endpoint_that_answers_a_stream_with_one_body_gives_one_piece() -> None:
+    with serving({CHAT: [GOOD]}) as server:
+        assert list(the_model(server.url).stream_json(MESSAGES, SCHEMA)) == ['{"claims": []}']
+        assert server.paths() == [CHAT]
+
+
+def test_an_endpoint_that_refuses_to_stream_is_asked_for_the_whole_and_remembered() -> None:
+    refused = failure(400, said="streaming is not supported by this server")
+    with serving({CHAT: [refused, GOOD]}) as server:
+        model = the_model(server.url)
+        for _ in range(2):
+            assert list(model.stream_json(MESSAGES, SCHEMA)) == ['{"claims": []}']
+        assert ["stream" in body for body in server.bodies()] == [True, False, False]
+        assert model.mode == "schema"
+
+
+def test_closing_the_iterator_ends_the_providers_stream() -> None:
+    with playing([head(), delta('{"claims"'), HANG]) as server:
+        pieces = the_model(server.url).stream_json(MESSAGES, SCHEMA)
+        assert next(pieces) == '{"claims"'
+        assert not server.left.is_set()
+        pieces.close()
+        assert server.left.wait(5)
+
+
+def test_a_provider_that_never_stops_is_ended_too() -> None:
+    def endless() -> Iterator[bytes]:
+        yield head()
+        while True:
+            yield delta("and on ")
+
+    with playing(endless()) as server:
+        pieces = the_model(server.url).stream_json(MESSAGES, SCHEMA)
+        assert [next(pieces) for _ in range(500)] == ["and on "] * 500
+        pieces.close()
+        assert server.left.wait(5)
+
+
+def test_a_grammar_is_sent_beside_the_messages_and_nothing_else() -> None:
+    with serving({CHAT: [stream_reply("3,", "1")]}) as server:
+        model = the_model(server.url)
+        assert list(model.stream_grammar(MESSAGES, 'root ::= "3,1"', 17)) == ["3,", "1"]
+        assert server.bodies() == [{**SENT, "max_tokens": 17, "stream": True, "grammar": 'root ::= "3,1"'}]
+        assert model.mode == "schema"
+
+
+def test_a_grammar_that_is_refused_is_not_left_out() -> None:
+    with serving({CHAT: [failure(400, said="failed to parse grammar")]}) as server:
+        with pytest.raises(ModelError, match="failed with status 400"):
+            list(the_model(server.url).stream_grammar(MESSAGES, "root ::=", 17))
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("status", [400, 404, 415, 422, 501])
+@pytest.mark.parametrize("said", ["response_format is not supported", "json_schema", "Failed to compile GRAMMAR"])
+def test_an_endpoint_that_refuses_a_schema_is_asked_for_json_from_then_on(way: Way, status: int, said: str) -> None:
+    with serving({CHAT: [failure(status, said=said), GOOD]}) as server:
+        model = the_model(server.url)
+        assert model.mode == "schema"
+        assert [ask(model, way), ask(model, way)] == ['{"claims": []}'] * 2
+        assert model.mode == "json"
+        forms = [body["response_format"]["type"] for body in server.bodies()]
+        assert forms == ["json_schema", "json_object", "json_object"]
+        system, user = server.bodies()[1]["messages"]
+        assert system["content"].startswith("Cite.\n\n")
+        assert '"required": ["claims"]' in system["content"]
+        assert user == MESSAGES[1]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_endpoint_that_takes_no_form_at_all_is_asked_in_words(way: Way) -> None:
+    with serving({CHAT: [failure(422, said="response_format"), failure(400), GOOD]}) as server:
+        model = the_model(server.url)
+        assert ask(model, way) == '{"claims": []}'
+        assert model.mode == "text"
+        last = server.bodies()[-1]
+        assert "response_format" not in last
+        asked = "ids of its sources in square brackets" if way == "stream" else '"required": ["claims"]'
+        assert asked in last["messages"][0]["content"]
+
+
+def test_an_instruction_without_a_system_message_gets_one() -> None:
+    with serving({CHAT: [failure(400), GOOD]}) as server:
+        the_model(server.url).complete_json(MESSAGES[1:], SCHEMA)
+        assert [message["role"] for message in server.bodies()[1]["messages"]] == ["system", "user"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_bad_request_that_no_form_mends_leaves_the_form_as_it_was(way: Way) -> None:
+    with serving({CHAT: [failure(400)]}) as server:
+        model = the_model(server.url)
+        with pytest.raises(ModelError, match="failed with status 400"):
+            ask(model, way)
+        assert model.mode == "schema"
+        assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_refused_key_or_model_is_no_reason_to_ask_in_another_form(way: Way) -> None:
+    for status in (401, 403, 404):
+        with serving({CHAT: [failure(status)]}) as server:
+            failing(server.url, way)
+            assert len(server.requests) == 1
+
+
+def test_what_a_refusal_repeats_of_the_question_does_not_count_as_its_reason() -> None:
+    body = {"detail": [{"loc": ["body", "model"], "msg": "unknown", "input": {"response_format": "json_schema"}}]}
+    with serving({CHAT: [Reply(body, 422)]}) as server:
+        failing(server.url)
+        assert len(server.requests) == 1
+
+
+def test_models_that_want_other_fields_get_them_from_then_on() -> None:
+    tokens = failure(400, said="Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
+    warmth = failure(400, said="'temperature' does not support 0 with this model.")
+    with serving({CHAT: [tokens, warmth, GOOD]}) as server:
+        model = the_model(server.url)
+        ask(model, "whole")
+        ask(model, "stream")
+        for body in server.bodies()[2:]:
+            assert body["max_completion_tokens"] == 321
+            assert "max_tokens" not in body
+            assert "temperature" not in body
+        assert model.mode == "schema"
+
+
+def test_a_reply_that_is_no_json_is_sent_back_once() -> None:
+    with serving({CHAT: [chat_reply("Sure! Here:"), GOOD]}) as server:
+        model = the_model(server.url)
+        assert ask(model, "whole") == '{"claims": []}'
+        assert server.bodies()[1]["messages"][-2] == {"role": "assistant", "content": "Sure! Here:"}
+        assert "JSON" in server.bodies()[1]["messages"][-1]["content"]
+        assert model.mode == "json"
+
+
+def test_a_second_reply_that_is_no_json_is_the_callers() -> None:
+    with serving({CHAT: [chat_reply("no"), chat_reply("still no")]}) as server:
+        assert ask(the_model(server.url), "whole") == "still no"
+        assert len(server.requests) == 2
+
+
+def test_a_code_fence_around_json_is_taken_off_without_asking_again() -> None:
+    with serving({CHAT: [chat_reply('```json\n{"claims": []}\n```')]}) as server:
+        assert ask(the_model(server.url), "whole") == '{"claims": []}'
+        assert len(server.requests) == 1
+
+
+def test_an_endpoint_that_takes_a_schema_and_ignores_it_is_asked_in_simpler_forms() -> None:
+    with serving({CHAT: [stream_reply("Clip it. [SCN-09]")]}) as server:
+        model = the_model(server.url)
+        seen = []
+        for _ in range(3):
+            ask(model, "stream")
+            seen.append(model.mode)
+        assert seen == ["json", "text", "text"]
 
 
 def test_an_endpoint_of_ones_own_needs_no_key() -> None:
     with serving({CHAT: [chat_reply("{}")]}) as server:
-        assert complete(server, key=None) == "{}"
+        assert ask(the_model(server.url, key=None), "whole") == "{}"
         assert server.requests[0].headers["authorization"] == "Bearer none"
 
 
@@ -78,22 +222,21 @@ def test_without_a_name_the_first_listed_model_is_asked_and_kept() -> None:
     with serving({MODELS: [models_reply("alpha", "beta")], CHAT: [chat_reply("{}")]}) as server:
         model = the_model(server.url, name="")
         assert model.name == "the endpoint's first model"
-        model.complete_json(MESSAGES, SCHEMA)
-        model.complete_json(MESSAGES, SCHEMA)
+        ask(model, "whole")
+        ask(model, "stream")
         assert server.paths() == [MODELS, CHAT, CHAT]
-        assert [request.body["model"] for request in server.requests[1:]] == ["alpha", "alpha"]
+        assert [body["model"] for body in server.bodies()[1:]] == ["alpha", "alpha"]
         assert model.name == "alpha"
 
 
 def test_without_a_name_and_an_endpoint_the_default_of_openai_is_meant() -> None:
-    assert the_model(None, name="").name == DEFAULT_MODEL
+    model = the_model(None, name="")
+    assert (model.name, model.where) == (DEFAULT_MODEL, "OpenAI")
 
 
-def test_an_endpoint_that_lists_no_model_is_named_with_its_cure() -> None:
-    with serving({MODELS: [models_reply()], CHAT: [chat_reply("{}")]}) as server:
-        error = failing(server.url, name="")
-        assert (error.message, error.cure) == ("The endpoint lists no model.", "Set TUTOR_MODEL to the model to use.")
-        assert server.paths() == [MODELS]
+def test_an_endpoint_is_named_by_its_host_and_never_by_a_password_in_its_address() -> None:
+    assert the_model("http://me:secret@[::1]:8080/v1?token=secret").where == "[::1]:8080"
+    assert the_model("no address").where == "the endpoint"
 
 
 def test_models_are_listed_in_the_order_of_the_endpoint() -> None:
@@ -102,99 +245,53 @@ def test_models_are_listed_in_the_order_of_the_endpoint() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "message", "cure"),
+    ("replies", "found", "mode"),
     [
-        (401, "{url} refused the key.", "Check OPENAI_API_KEY."),
-        (404, "{url} does not know the model small.", "Set TUTOR_MODEL, or check OPENAI_BASE_URL."),
-        (429, "{url} is over its rate limit or quota.", f"Try again later. {QUOTED}"),
-        (400, "{url} failed with status 400.", QUOTED),
-        (500, "{url} failed with status 500.", QUOTED),
+        ([stream_reply("Yes"), chat_reply('{"wet": true}'), chat_reply("{}")], (True, True, True), "schema"),
+        ([stream_reply("Yes"), chat_reply("Yes"), chat_reply('{"a": 1}')], (True, False, True), "json"),
+        ([chat_reply("Yes"), failure(400, said="response_format")], (False, False, False), "text"),
+        ([failure(400, said="stream"), chat_reply("Yes"), chat_reply("[]")], (False, False, False), "text"),
+        ([chat_reply("Yes", "length"), failure(429)], (False, False, False), "text"),
     ],
 )
-def test_a_refusal_names_the_endpoint_and_the_cure(status: int, message: str, cure: str) -> None:
-    url, *told = failing_with(failure(status))
-    assert told == [message.format(url=url), cure]
+def test_a_probe_finds_what_the_endpoint_can_do(replies: list[Reply], found: tuple[bool, ...], mode: str) -> None:
+    with serving({MODELS: [models_reply("small")], CHAT: replies}) as server:
+        model = the_model(server.url)
+        expected: dict[str, Any] = dict(zip(("streaming", "schema", "json"), found, strict=True))
+        assert model.probe() == {"models": True, **expected}
+        assert model.mode == mode
 
 
-def test_an_address_without_a_list_of_models_is_not_blamed_on_the_model() -> None:
-    url, message, cure = failing_with(failure(404), name="")
-    assert message == f"{url} lists no models: status 404."
-    assert cure.startswith("Check OPENAI_BASE_URL, which usually ends in /v1.")
+def test_a_probe_asks_for_the_schema_it_looks_for_and_needs_no_list_of_models() -> None:
+    with serving({CHAT: [stream_reply("Yes"), chat_reply('{"wet": true}'), chat_reply("{}")]}) as server:
+        assert not the_model(server.url).probe()["models"]
+        assert server.bodies()[1]["response_format"]["json_schema"]["schema"] == PROBE_SCHEMA
+        assert server.bodies()[2]["response_format"] == {"type": "json_object"}
 
 
-@pytest.mark.parametrize("status", [429, 500])
-def test_one_failure_that_passes_is_not_seen(status: int) -> None:
-    with serving({CHAT: [failure(status, retry=True), chat_reply("{}")]}) as server:
-        assert complete(server) == "{}"
-        assert server.paths() == [CHAT, CHAT]
+def test_a_probe_of_an_endpoint_that_does_not_answer_says_why() -> None:
+    with serving({CHAT: [failure(401)]}) as server, pytest.raises(ModelError, match="refused the key"):
+        the_model(server.url).probe()
+    with pytest.raises(ModelError, match="cannot be reached"):
+        the_model(refused_url()).probe()
 
 
-def test_a_failure_that_stays_is_reported_after_a_second_try() -> None:
-    with serving({CHAT: [failure(500, retry=True)]}) as server:
-        assert failing(server.url).message == f"{server.url} failed with status 500."
-        assert server.paths() == [CHAT, CHAT]
-
-
-def test_an_endpoint_that_does_not_run_cannot_be_reached() -> None:
-    url = refused_url()
-    error = failing(url)
-    assert error.message == f"{url} cannot be reached."
-    assert error.cure == f"Check OPENAI_BASE_URL and that it runs. {QUOTED}"
-
-
-def test_an_endpoint_that_hangs_is_given_up_and_the_wait_is_named() -> None:
-    with serving({CHAT: [Reply(hangs=True)]}) as server:
-        error = failing(server.url, seconds=0.3)
-        assert (error.message, error.cure) == (f"{server.url} did not answer within 0.3 s.", QUOTED)
-        assert server.paths() == [CHAT, CHAT]
-
-
-def test_an_endpoint_that_hangs_once_is_asked_again() -> None:
-    with serving({CHAT: [Reply(hangs=True), chat_reply("{}")]}) as server:
-        assert complete(server, seconds=0.3) == "{}"
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [Reply(b"<html>Sign in</html>", kind="text/html"), Reply({"id": "1"}), Reply({"choices": []}), Reply([])],
-    ids=["HTML", "no choices", "no choice", "a list"],
-)
-def test_a_reply_without_an_answer_names_the_model(reply: Reply) -> None:
-    _, message, cure = failing_with(reply)
-    assert (message, cure) == ("small sent a reply without an answer in it.", QUOTED)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"<html>as JSON</html>",
-        b"",
-        b"\xff\xfe",
-        {"choices": "abc"},
-        {"choices": 3},
-        {"choices": {"first": 1}},
-        {"choices": [{}]},
-        {"choices": ["text"]},
-        {"choices": [{"index": 0, "finish_reason": "stop", "message": None}]},
-    ],
-)
-def test_a_reply_of_another_shape_is_named_as_such(body: Any) -> None:
-    url, message, cure = failing_with(Reply(body))
-    assert (message, cure) == (f"{url} {NOT_THE_PROTOCOL}", QUOTED)
-
-
-@pytest.mark.parametrize("body", [b"<html></html>", [], {"object": "list"}, {"data": ["alpha"]}])
-def test_a_list_of_models_of_another_shape_is_named_as_such(body: Any) -> None:
-    url, message, cure = failing_with(Reply(body), name="")
-    assert (message, cure) == (f"{url} {NOT_THE_PROTOCOL}", QUOTED)
-
-
-@pytest.mark.parametrize("reply", [chat_reply(""), chat_reply(None), chat_reply(None, "content_filter")])
-def test_an_empty_reply_names_the_model(reply: Reply) -> None:
-    _, message, cure = failing_with(reply)
-    assert (message, cure) == ("small sent an empty reply.", QUOTED)
-
-
-def test_a_reply_cut_at_the_limit_names_the_limit_and_the_setting() -> None:
-    _, message, cure = failing_with(chat_reply('{"claims": [', "length"))
-    assert (message, cure) == ("The reply of small was cut off at 321 tokens.", "Raise TUTOR_ANSWER_TOKENS.")
+@pytest.mark.parametrize("way", WAYS)
+def test_the_key_is_in_no_log_record_and_no_repr(way: Way, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("openai", "httpx", "httpcore", "httpx2", "httpcore2"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    replies = [failure(500, retry=True), failure(400, said="response_format"), GOOD]
+    with serving({CHAT: replies, MODELS: [failure(401)]}) as server:
+        model = the_model(server.url, retries=1)
+        ask(model, way)
+        with pytest.raises(ModelError):
+            model.models()
+    failing(refused_url(), way)
+    with playing([head(), delta("{"), b"data: {oops\n\n"]) as raw:
+        failing(raw.url, way)
+    told = [f"{record.getMessage()} {record.args} {record.exc_text}" for record in caplog.records]
+    assert {record.name.split(".")[0] for record in caplog.records} >= {"openai", "httpx2", "httpcore2"}
+    assert [line for line in told if KEY in line] == []
+    assert KEY not in repr(model)
+    assert KEY not in str(model)

@@ -118,6 +118,7 @@ def test_a_value_beyond_its_bound_is_refused_by_name(tmp_path: Path, name: str, 
         ("sources", ""),
         ("model", ""),
         ("model", "m" * 201),
+        ("reranker", "r" * 501),
         ("embedding_model", "word2vec"),
         ("home", " "),
     ],
@@ -193,6 +194,12 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
 
 def test_the_embedding_models_on_offer_are_those_of_the_catalog() -> None:
     assert set(get_args(Settings.model_fields["embedding_model"].annotation)) == set(TABLE)
+
+
+def test_no_cross_encoder_reranks_unless_one_is_named(tmp_path: Path) -> None:
+    assert load_settings({}, tmp_path).reranker == ""
+    assert load_settings({"TUTOR_RERANKER": "my/cross-encoder"}, tmp_path).reranker == "my/cross-encoder"
+    assert load_settings({}, in_file(tmp_path, 'reranker = "/a/folder"\n')).reranker == "/a/folder"
 
 
 def test_a_tilde_in_the_home_folder_is_expanded(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from rag.types import Answer, Chunk, Claim, Source, Turn, bracketed
+from rag.types import Answer, Chunk, Claim, Source, Turn, Understood, bracketed
 
 CLAIM = Claim("Drift is a change of the inputs.", ("FND-03", "QNA-09"), 0.97126, "**Drift** is a change of the inputs.")
 SECOND = Claim("Retrain on recent data.", ("FND-07",), 1.0, "Retrain on recent data.")
@@ -83,7 +83,13 @@ def test_a_chunk_without_context_is_embedded_as_it_is() -> None:
     assert Chunk("A-1#0", "A-1", "T", "title", "T").embedding_text == "T"
 
 
-@pytest.mark.parametrize("value", [CLAIM, Turn("user", "hi"), an_answer(CLAIM)])
+def test_a_question_on_its_own_means_shows_and_searches_itself() -> None:
+    assert Understood.alone("What is drift?") == Understood(
+        text="What is drift?", meanings=(("What is drift?", 1.0),), words="What is drift?"
+    )
+
+
+@pytest.mark.parametrize("value", [CLAIM, Turn("user", "hi"), Understood.alone("hi"), an_answer(CLAIM)])
 def test_values_cannot_be_changed(value: object) -> None:
     name = dataclasses.fields(value)[0].name  # type: ignore[arg-type]
     with pytest.raises(dataclasses.FrozenInstanceError):

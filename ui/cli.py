@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from rag.errors import QuestionError, TutorError, UsageError
+from rag.pace import Pace
+from rag.shape import answer_to_dict
 from rag.types import Turn
 from ui import text
 from ui.documents import ingest
@@ -35,11 +37,11 @@ def ask(question: Question = None, model: Model = None, json: AsJson = False, ba
         tutor = library.tutor(notices)
 
         def handle(asked: str, history: list[Turn]) -> dict[str, Any]:
-            return tutor.ask(asked, history, model).to_dict()
+            return answer_to_dict(tutor.ask(asked, history, model))
 
         if not _batched(question, batch, out, handle):
             answer = tutor.ask(question or "", (), model)
-            typer.echo(text.safe_json(answer.to_dict()) if json else text.answer_text(answer))
+            typer.echo(text.safe_json(answer_to_dict(answer)) if json else text.answer_text(answer))
 
 
 @app.command()
@@ -90,10 +92,11 @@ def chat(model: Model = None) -> None:
         library, notices = open_library(settings(), report)
     tutor = library.tutor(notices)
     history: list[Turn] = []
+    pace = Pace(library.settings.requests_per_minute)
     typer.echo("Ask about machine-learning interviews; an empty line ends the conversation.")
     while question := _prompt():
         try:
-            answer = tutor.ask(question, history, model)
+            answer = tutor.ask(question, history, model, pace)
         except UsageError as error:
             typer.echo(text.safe(str(error)), err=True)
             continue

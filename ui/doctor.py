@@ -13,6 +13,8 @@ from rag.errors import ModelError
 from rag.settings import Settings
 from rag.weights import verify
 
+NO_NAME = {"auto", "quote", "local"}
+"""Values of TUTOR_MODEL that name no model of the endpoint."""
 State = Literal["ok", "missing", "broken"]
 PACKAGES = ("chromadb", "openai", "rank-bm25", "sentence-transformers", "streamlit", "torch", "onnxruntime")
 
@@ -98,9 +100,13 @@ def _llm(settings: Settings) -> Part:
     from rag.llm import OpenAIModel
 
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    model = OpenAIModel("", key, settings.base_url, settings.answer_tokens, min(10.0, settings.first_byte_seconds))
+    name = "" if settings.model in NO_NAME else settings.model
+    model = OpenAIModel(name, key, settings.base_url, settings.answer_tokens, settings.first_byte_seconds, retries=0)
     try:
-        names = model.models()
+        can = model.probe()
     except ModelError as error:
         return Part("language model", "broken", error.message, error.cure)
-    return Part("language model", "ok", f"{settings.base_url or 'OpenAI'} serves {len(names)} models")
+    form = "a JSON schema" if can["schema"] else "JSON" if can["json"] else "no JSON, so it is asked for lines"
+    manner = "piece by piece" if can["streaming"] else "in one piece"
+    listed = "" if can["models"] else ", which lists no models"
+    return Part("language model", "ok", f"{model.name} at {model.where}{listed}: answers {manner}, keeps to {form}")

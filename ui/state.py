@@ -9,6 +9,7 @@ from typing import cast
 import streamlit
 
 from rag.manifest import POINTER
+from rag.pace import Pace
 from rag.settings import Settings
 from rag.types import Answer, Turn
 from rag.weights import Report
@@ -27,6 +28,19 @@ class Conversation:
     answers: list[Answer] = field(default_factory=list)
     open_entry: str | None = None
     open_quote: str = ""
+    chosen: str = ""
+    pace: Pace | None = None
+
+    def take_choice(self) -> str:
+        """The reading that was chosen, once."""
+        chosen, self.chosen = self.chosen, ""
+        return chosen
+
+    def pace_of(self, chosen: Settings) -> Pace:
+        """How often this session may call a language model."""
+        if self.pace is None:
+            self.pace = Pace(chosen.requests_per_minute)
+        return self.pace
 
     def history(self) -> list[Turn]:
         """The turns so far, oldest first."""

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from rag.types import Answer, Entry, Hit, bracketed
+from rag.types import Answer, Claim, Entry, Hit, Source, bracketed
 
 WIDTH = 100
 
@@ -32,13 +32,28 @@ def answer_text(answer: Answer) -> str:
     if answer.standalone_question != answer.question:
         lines += [f"Understood as: {answer.standalone_question}", ""]
     if answer.claims:
-        lines += [_wrapped(f"{claim.text} {bracketed(claim.sources)}", "- ") for claim in answer.claims]
-        lines += ["", "Sources"]
-        lines += [f"  {source.id}  {source.title} ({source.guide})" for source in answer.sources]
+        lines += _bullets(answer.claims)
+        lines += ["", _wrapped(answer.message, "")] if answer.message else []
+        lines += ["", "Sources", *_named(answer.sources)]
     else:
         lines.append(answer.message)
+    if answer.related:
+        lines += ["", "Related, not an answer", *_named(answer.related)]
+    if answer.status == "unverified" and answer.quoted:
+        lines += ["", "Quoted from the guides instead", *_bullets(answer.quoted)]
+    if answer.dropped_claims:
+        lines += ["", "Left out, not supported by the guides"]
+        lines += [_wrapped(claim.text, "x ") for claim in answer.dropped_claims]
     lines += ["", *(_wrapped(notice, "Note: ") for notice in answer.notices)] if answer.notices else []
     return safe("\n".join(lines))
+
+
+def _bullets(claims: Sequence[Claim]) -> list[str]:
+    return [_wrapped(f"{claim.text} {bracketed(claim.sources)}", "- ") for claim in claims]
+
+
+def _named(sources: Sequence[Source]) -> list[str]:
+    return [f"  {source.id}  {source.title} ({source.guide})" for source in sources]
 
 
 def entry_text(entry: Entry) -> str:

@@ -1,0 +1,79 @@
+"""A question with several parts or several readings, taken apart without a language model."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.converse import hangs, understand
+from rag.retrieve import Retriever
+from rag.types import EntrySource, Hit, Retrieval, Turn, Understood
+
+JOINT = re.compile(
+    r"[?!;]+\s+(?:and\s+|also\s+|but\s+)?|"
+    r",?\s+(?:and|also|and also|plus|as well as)\s+"
+    r"(?=(?:how|what|why|when|which|who|where|is|are|do|does|can|should|name|list|explain|compare|tell|give)\b)",
+    re.IGNORECASE,
+)
+FEWEST_WORDS = 3
+MOST = 4
+"""Parts looked at; whoever asks more at once gets one answer to all."""
+SHORT = 5
+"""Words up to which a question may have several readings, or a part may need the one before it."""
+TIE = 0.02
+"""Scores this close do not tell two readings apart."""
+
+
+def parts_of(question: str) -> list[str]:
+    """The parts of a question in order; the question alone when it has only one.
+
+    A part of fewer than three words ("and why?") belongs to the one before it.
+    """
+    found: list[str] = []
+    for piece in JOINT.split(question):
+        piece = piece.strip(" ,.?!;")
+        if not piece:
+            continue
+        if found and len(piece.split()) < FEWEST_WORDS:
+            found[-1] = f"{found[-1]}, {piece}"
+        else:
+            found.append(piece)
+    return found if 1 < len(found) <= MOST else [question]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPart:
+    """One part of a question, what it finds, and the probability that this covers it."""
+
+    text: str
+    retrieval: Retrieval
+    covered: float
+
+
+def judge_parts(retriever: Retriever, question: str, limit: int) -> list[JudgedPart]:
+    """Each part searched by itself, or as a follow-up to the parts before it when it leans on them."""
+    judged: list[JudgedPart] = []
+    parts = parts_of(question)
+    if len(parts) == 1:
+        return []
+    for number, part in enumerate(parts):
+        asked = [Understood.alone(part)]
+        if number and (hangs(part) or len(part.split()) < SHORT):
+            asked.append(understand(part, [Turn("user", text) for text in parts[:number]]))
+        found = [retriever.retrieve(item, limit=limit) for item in asked]
+        best = max(found, key=lambda retrieval: retrieval.covered)
+        judged.append(JudgedPart(part, best, best.covered))
+    return judged
+
+
+def readings(question: str, hits: Sequence[Hit], entries: EntrySource) -> tuple[str, ...]:
+    """The questions a short question can be read as, when its two best entries are as near and far apart.
+
+    Far apart: no topic in common, and neither names the other as related.
+    """
+    if len(hits) < 2 or len(question.split()) > SHORT or hits[0].scores["score"] - hits[1].scores["score"] > TIE:
+        return ()
+    first, second = (entries.entry(hit.entry_id) for hit in hits[:2])
+    near = set(first.topics) & set(second.topics) or second.id in first.related or first.id in second.related
+    if near or first.origin != second.origin:
+        return ()
+    return first.question, second.question

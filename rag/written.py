@@ -1,0 +1,153 @@
+"""Answers a language model writes over the retrieved entries, read claim by claim while they arrive.
+
+The best an endpoint can do is used: claims as JSON of a schema that only knows the retrieved ids, plain
+JSON, or lines that end with ids in brackets. Whatever arrives are drafts; `rag.cite` decides.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+
+from rag.answer import Draft
+from rag.errors import ModelError
+from rag.types import ChatModel, EntrySource, Retrieval
+
+PROMPT = Path(__file__).with_name("prompts") / "answer.md"
+MARK = re.compile(r"<(?=\s*/?\s*(?:source|question)\b)", re.IGNORECASE)
+FENCE = re.compile(r"^\s*```[a-z]*\s*|\s*```\s*$")
+BRACKETED = re.compile(r"\[([^\[\]]+)\]")
+NOT_JSON = "The language model's reply was not the JSON that was asked for."
+CURE = "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL."
+
+
+class LanguageModelWriter:
+    """Answers with sentences a language model writes, each naming retrieved ids only."""
+
+    def __init__(self, model: ChatModel, entries: EntrySource, claims: int) -> None:
+        self._model = model
+        self._entries = entries
+        self._claims = claims
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    def write(self, retrieval: Retrieval) -> Iterator[Draft]:
+        """The drafts, each as soon as it is whole; closing the iterator ends the model's reply.
+
+        Raises:
+            ModelError: the reply failed, was cut, or is not of the asked form.
+        """
+        ids = [hit.entry_id for hit in retrieval.hits]
+        deltas = self._model.stream_json(self._messages(retrieval, ids), claim_schema(ids))
+        try:
+            yield from read_drafts(deltas, ids)
+        finally:
+            if close := getattr(deltas, "close", None):
+                close()
+
+    def _messages(self, retrieval: Retrieval, ids: Sequence[str]) -> list[dict[str, str]]:
+        sources = []
+        for rank, entry_id in enumerate(ids, 1):
+            entry = self._entries.entry(entry_id)
+            follow_ups = "\n\n".join(f"{item.question}\n{item.answer}" for item in entry.follow_ups)
+            body = "\n\n".join(part for part in (entry.question, entry.answer, follow_ups, entry.caveat) if part)
+            title = _inert(entry.title).replace('"', "'")
+            sources.append(f'<source id="{entry_id}" rank="{rank}" title="{title}">\n{_inert(body)}\n</source>')
+        system = PROMPT.read_text("utf-8").format(claims=self._claims)
+        user = "\n\n".join([*sources, f"<question>\n{_inert(retrieval.question)}\n</question>"])
+        return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
+def _inert(text: str) -> str:
+    """A text that spells our marks would end its own quotation, or open one that is not a source."""
+    return MARK.sub("‹", text)
+
+
+def claim_schema(ids: Sequence[str]) -> dict[str, Any]:
+    """The JSON schema of a reply: `sources` can only name ids that were retrieved."""
+    claim = {
+        "type": "object",
+        "properties": {
+            "text": {"type": "string"},
+            "sources": {"type": "array", "items": {"type": "string", "enum": list(ids)}, "minItems": 1},
+        },
+        "required": ["text", "sources"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {"claims": {"type": "array", "items": claim}},
+        "required": ["claims"],
+        "additionalProperties": False,
+    }
+
+
+def read_drafts(deltas: Iterator[str], ids: Sequence[str]) -> Iterator[Draft]:
+    """The drafts of a reply that arrives in pieces, JSON or lines.
+
+    Raises:
+        ModelError: the whole reply is neither.
+    """
+    reply, done = "", 0
+    for delta in deltas:
+        reply += delta
+        # The last one may still be growing; the others are as they will be.
+        for draft in _claims_so_far(reply)[done:-1]:
+            done += 1
+            if draft.text:
+                yield draft
+    rest = parse_reply(reply, ids)
+    yield from (draft for draft in rest[done:] if draft.text)
+
+
+def _claims_so_far(reply: str) -> list[Draft]:
+    text = FENCE.sub("", reply)
+    if not text.lstrip().startswith("{"):
+        return []
+    try:
+        return _drafts(from_json(text.lstrip(), allow_partial=True))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
+
+
+def parse_reply(reply: str, ids: Sequence[str]) -> list[Draft]:
+    """The drafts of a whole reply.
+
+    Raises:
+        ModelError: it is neither JSON of the asked form nor lines with ids.
+    """
+    text = FENCE.sub("", reply).strip()
+    if text.startswith("{"):
+        try:
+            return _drafts(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ModelError(NOT_JSON, CURE) from error
+    lines = [draft for line in text.splitlines() if (draft := _line(line, ids))]
+    if not lines:
+        raise ModelError(NOT_JSON, CURE)
+    return lines
+
+
+def _drafts(values: Any) -> list[Draft]:
+    return [
+        Draft(_folded(item["text"]), tuple(dict.fromkeys(str(source) for source in item["sources"])))
+        for item in values["claims"]
+    ]
+
+
+def _line(line: str, ids: Sequence[str]) -> Draft | None:
+    """A sentence that ends with ids in brackets; a line without any cites nothing and is no draft."""
+    named = [part.strip() for group in BRACKETED.findall(line) for part in group.split(",")]
+    text = _folded(BRACKETED.sub(" ", line).lstrip("-*0123456789. "))
+    found = tuple(dict.fromkeys(name for name in named if name in ids or re.fullmatch(r"[A-Z]{2,}-\d+", name)))
+    return Draft(text, found) if text and found else None
+
+
+def _folded(text: str) -> str:
+    text.encode()  # JSON can spell half a character, which nothing after this could handle
+    return " ".join(text.split())

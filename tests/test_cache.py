@@ -1,0 +1,61 @@
+"""Written answers are kept on disk as JSON and come back as they were."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rag.cache import AnswerCache
+from rag.shape import answer_from_dict, answer_to_dict
+from rag.types import Answer, Claim, Source
+
+ANSWER = Answer(
+    question="what is drift",
+    standalone_question="what is drift",
+    status="partial",
+    claims=(Claim("Inputs change.", ("FND-03",), 0.9, "The inputs change."),),
+    sources=(Source("FND-03", "Drift", "Foundations"),),
+    retrieved=("FND-03", "FND-04"),
+    model="m",
+    notices=("a",),
+    timings_ms={"total": 2.0},
+    dropped_claims=(Claim("Pigs fly.", (), 0.1, ""),),
+    message="One part is missing.",
+    quoted=(Claim("The inputs change.", ("FND-03",), 1.0, "The inputs change."),),
+    related=(Source("FND-04", "Concept drift", "Foundations"),),
+    choices=("a?", "b?"),
+    uncovered=("the weather",),
+    covered=0.75,
+)
+
+
+def test_an_answer_comes_back_as_it_was_even_in_another_process_of_the_cache(tmp_path: Path) -> None:
+    first = AnswerCache(tmp_path)
+    first.put("k", ANSWER)
+    first.close()
+    second = AnswerCache(tmp_path)
+    assert second.get("k") == ANSWER
+    assert second.get("other") is None
+    second.close()
+
+
+def test_the_shape_of_an_answer_goes_both_ways() -> None:
+    values = json.loads(json.dumps(answer_to_dict(ANSWER)))
+    assert answer_from_dict(values, ANSWER.dropped_claims) == ANSWER
+
+
+@pytest.mark.parametrize("junk", ["", "null", "[]", '{"answer": {}}', "\x80"])
+def test_an_unreadable_value_is_no_answer(tmp_path: Path, junk: str) -> None:
+    cache = AnswerCache(tmp_path)
+    cache.put("k", ANSWER)
+    cache._open().set("k", junk)
+    assert cache.get("k") is None
+    cache.close()
+
+
+def test_a_cache_that_cannot_be_opened_keeps_nothing_and_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    cache = AnswerCache(tmp_path / "file" / "cache")
+    cache.put("k", ANSWER)
+    assert cache.get("k") is None
+    cache.close()

@@ -1,4 +1,4 @@
-"""`python -m eval.bench cold|parts|warm|build|ingest`: how long things take on this machine."""
+"""`python -m eval.bench cold|parts|warm|retrieval|build|ingest`: how long things take on this machine."""
 
 import argparse
 import json
@@ -12,10 +12,12 @@ import time
 from pathlib import Path
 
 from eval.gold import questions
+from rag.errors import TutorError
 from rag.settings import PROJECT
 from ui.session import open_library, progress_bar, settings
 
 QUESTION = "My LSTM loss becomes NaN every now and then. What should I do?"
+WARM_UP = 20
 
 
 def cold(rounds: int) -> dict[str, object]:
@@ -81,6 +83,32 @@ def warm(rounds: int) -> dict[str, object]:
     return {"questions": len(times), "p50": times[len(times) // 2], "p95": times[int(0.95 * len(times))]}
 
 
+def retrieval(_: int) -> dict[str, object]:
+    """Seconds one retrieval takes in a running process, over all gold questions, p50 and p95."""
+    with progress_bar() as report:
+        library, _notices = open_library(settings(), report)
+    asked = questions()
+    times = []
+    for item in [*asked[:WARM_UP], *asked]:
+        started = time.perf_counter()
+        library.retriever.search(item.question, limit=10)
+        times.append(time.perf_counter() - started)
+    times = sorted(times[WARM_UP:])
+    return {"questions": len(times), "p50": times[len(times) // 2], "p95": times[int(0.95 * len(times))]}
+
+
+def peers(with_build: bool) -> None:
+    """Our retrieval beside other libraries': see `eval.bench_peers`. Exits with 1 when one of them failed."""
+    from eval.bench_peers import measure
+
+    try:
+        if not measure(settings(), with_build):
+            sys.exit(1)
+    except TutorError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(error.exit_code)
+
+
 def build(rounds: int) -> dict[str, object]:
     """Seconds and megabytes of a whole index build in an empty home folder with the weights in place."""
     from ingest.build import build_index
@@ -106,15 +134,44 @@ def ingest(_: int) -> dict[str, object]:
     return measure(settings())
 
 
+def answers(_: int) -> dict[str, object]:
+    """Answers of the quoting and of the local model: see `eval.bench_answers`."""
+    from eval.bench_answers import measure
+
+    return measure(settings(), ["quote", "local"])
+
+
+def scale(_: int) -> dict[str, object]:
+    """A search beside 100,000 chunks of documents: see `eval.bench_scale`."""
+    from eval.bench_scale import measure
+
+    return measure(settings())
+
+
 def main() -> None:
-    """Runs one benchmark and prints its result as JSON."""
+    """Runs one benchmark and prints its result as JSON; the comparison with others as a table."""
+    benchmarks = {
+        "cold": cold,
+        "parts": parts,
+        "warm": warm,
+        "retrieval": retrieval,
+        "build": build,
+        "ingest": ingest,
+        "scale": scale,
+        "answers": answers,
+    }
     parser = argparse.ArgumentParser(prog="python -m eval.bench", description=__doc__)
-    parser.add_argument("what", choices=["cold", "parts", "warm", "build", "ingest"])
+    parser.add_argument("what", choices=list(benchmarks))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peers", action="store_true", help="retrieval: beside LangChain, LlamaIndex and Haystack")
+    parser.add_argument("--build", action="store_true", help="with --peers: also build our index anew")
     arguments = parser.parse_args()
-    result = {"cold": cold, "parts": parts, "warm": warm, "build": build, "ingest": ingest}[arguments.what](
-        arguments.rounds
-    )
+    if (arguments.peers and arguments.what != "retrieval") or (arguments.build and not arguments.peers):
+        parser.error("--peers goes with retrieval, and --build with --peers")
+    if arguments.peers:
+        peers(arguments.build)
+        return
+    result = benchmarks[arguments.what](arguments.rounds)
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     sys.stdout.write(json.dumps({"benchmark": arguments.what, **result, **machine}, indent=1) + "\n")
 

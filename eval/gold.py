@@ -68,7 +68,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         UsageError: the file cannot be read or a line is not a JSON object.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}.", "Name a UTF-8 file with one JSON object a line.") from None
     rows = []
@@ -77,7 +77,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError:
+            json.dumps(row, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
             raise UsageError(f"Line {number} of {path} is not a JSON object.", "Mend the line; see eval/gold.")
@@ -108,6 +109,8 @@ def questions(path: Path | None = None) -> list[GoldQuestion]:
                 str(row.get("style", "unstyled")),
             )
         )
+    if not found:
+        raise UsageError(f"There is no question in {path}.", "Write one JSON object a line.")
     return found
 
 

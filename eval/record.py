@@ -8,8 +8,10 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rag.catalog import TABLE
+from rag.errors import ResourceError
 from rag.settings import PROJECT, Settings
 
 FOLDER = Path(__file__).with_name("results")
@@ -21,6 +23,9 @@ def circumstances(settings: Settings) -> dict[str, Any]:
     """Date, commit, settings without secrets, weights, packages and machine."""
     weights = TABLE[settings.embedding_model]
     chosen = settings.model_dump(mode="json", exclude=SECRET | {"home", "corpus"})
+    if settings.base_url:
+        # An address can carry a password or a key.
+        chosen["base_url"] = urlsplit(settings.base_url).hostname or ""
     return {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "commit": commit(),
@@ -44,8 +49,16 @@ def commit() -> str:
 
 
 def write_result(path: Path, values: dict[str, Any]) -> None:
-    """Writes a result file, its folder too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    partial.replace(path)
+    """Writes a result file, its folder too.
+
+    Raises:
+        ResourceError: it cannot be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        partial = path.with_suffix(".part")
+        partial.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise ResourceError(f"{path} cannot be written: {error.strerror}.", "Name another file with --out.") from None

@@ -50,7 +50,7 @@ class WithoutAsked:
         self._hidden = hidden
 
     def nearest(self, vector: Any, *, limit: int) -> list[tuple[str, float]]:
-        found = self._index.nearest(vector, limit=2 * limit)
+        found = self._index.nearest(vector, limit=limit + len(self._hidden))
         return [(chunk, cosine) for chunk, cosine in found if chunk not in self._hidden][:limit]
 
 

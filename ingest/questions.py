@@ -80,12 +80,15 @@ def _rows(path: Path, schema: type[Row]) -> tuple[list[tuple[int, Row]], list[Li
     if not path.is_file():
         return rows, faults
     try:
-        lines = path.read_text("utf-8").splitlines()
+        text = path.read_text("utf-8").removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:
         return rows, [(path.name, 1, f"cannot be read: {error}")]
-    for number, line in enumerate(lines, 1):
+    # Only a newline ends a row; JSON may hold other characters that Python counts as line ends.
+    for number, line in enumerate(text.split("\n") if text else (), 1):
         try:
             rows.append((number, schema.model_validate_json(line)))
         except ValidationError as error:
-            faults.append((path.name, number, error.errors(include_url=False)[0]["msg"]))
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            faults.append((path.name, number, f"{key}: {first['msg']}" if key else first["msg"]))
     return rows, faults

@@ -152,9 +152,11 @@ class Exchange(Thread):
 
 
 def _shut(connection: socket.socket) -> None:
-    # Closing would leave the other thread waiting; this wakes it up.
+    # Closing would leave the other thread waiting; this wakes it up, and it closes. Only the reading side:
+    # after both, Linux does not tell a sender that waits for room that nobody will ever make any. Not the
+    # method of a TLS socket, which would take the cipher away under the reader.
     with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(connection, socket.SHUT_RD)
 
 
 def _unreachable(where: str) -> Passing:

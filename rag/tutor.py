@@ -34,13 +34,13 @@ COVERED = 0.5
 """The least probability at which the guides count as covering a question."""
 PART_OPEN = 0.4
 """A part of a covered question counts as left open below this: the whole speaks for it."""
-NEAR = 0.3
+NEAR = 0.4
 """The least score of an entry that is offered beside a refusal."""
 NOT_COVERED = "The guides don't cover this."
 UNVERIFIED = "Something was found, but no sentence of the answer could be checked against the guides."
 NO_LLM = (
-    "No language model is configured: answers quote the guides word for word. "
-    "Set OPENAI_API_KEY, or OPENAI_BASE_URL and TUTOR_MODEL, to get written ones."
+    "No language model is configured, so this answer quotes the guides word for word. Set OPENAI_API_KEY, or "
+    "OPENAI_BASE_URL and TUTOR_MODEL, for written answers; `tutor models fetch local` and --model local need no key."
 )
 
 
@@ -65,6 +65,7 @@ class Writers:
             conversation are added up.
         fingerprint: what else a written answer depends on, such as the index and the settings.
         kept: answers written earlier.
+        quoting: announced with answers that quote, where nothing else was configured.
     """
 
     of: Callable[[str], AnswerWriter | None]
@@ -72,6 +73,7 @@ class Writers:
     rewriter: ChatModel | None = None
     fingerprint: str = ""
     kept: AnswerKeeper | None = None
+    quoting: str = ""
 
 
 class Tutor:
@@ -202,6 +204,7 @@ class Tutor:
         clock = time.perf_counter()
         quoted, _ = yield from self._checked(self._writer(QUOTE).write(retrieval), answer.retrieved, QUOTE)
         if writer.name == QUOTE:
+            answer = replace(answer, notices=(*answer.notices, *filter(None, [self._writers.quoting])))
             spent = {**answer.timings_ms, "generate": (time.perf_counter() - clock) * 1000}
             return self._with(replace(answer, timings_ms=spent), quoted, [])
         try:
@@ -278,6 +281,6 @@ class Tutor:
         if writer is None:
             raise QuestionError(
                 f"There is no model called {name[:80]!r}: no language model is configured.",
-                "Use --model quote, or set OPENAI_API_KEY or OPENAI_BASE_URL.",
+                "Use --model quote or --model local, or set OPENAI_API_KEY or OPENAI_BASE_URL.",
             )
         return writer

@@ -258,6 +258,15 @@ class ChatModel(Protocol):
     def stream_json(self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any]) -> Iterator[str]: ...
 
 
+class GrammarModel(Protocol):
+    """A language model that can be held to a GBNF grammar; its reply comes piece by piece."""
+
+    @property
+    def name(self) -> str: ...
+
+    def stream_grammar(self, messages: Sequence[Mapping[str, str]], grammar: str, max_tokens: int) -> Iterator[str]: ...
+
+
 class AnswerKeeper(Protocol):
     """Where written answers are kept, by a key of everything they depend on."""
 

@@ -44,10 +44,12 @@ class ChromaIndex:
 
 def write_vectors(folder: Path, ids: Sequence[str], vectors: Matrix, report: Callable[[int], None]) -> None:
     """Writes a new collection; `report` gets the running count of rows."""
+    # Below this many rows Chroma writes its graph anew whenever it is opened, and a version must stay as it was built.
+    synced = max(2, min(1000, len(ids)))
     client = _client(folder)
     try:
         collection = client.create_collection(
-            COLLECTION, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+            COLLECTION, configuration={"hnsw": {"space": "cosine", "sync_threshold": synced}}, embedding_function=None
         )
         for start in range(0, len(ids), BATCH):
             end = start + BATCH

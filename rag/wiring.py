@@ -1,5 +1,6 @@
 """The only place where concrete parts are made and put together."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -7,14 +8,16 @@ from pathlib import Path
 from rag.abstain import Abstention
 from rag.answer import QUOTE, AnswerWriter, QuoteWriter
 from rag.cache import AnswerCache
-from rag.catalog import TABLE
+from rag.catalog import LOCAL, LOCAL_MODEL, TABLE
 from rag.cite import Gate
 from rag.coverage import CoverageModel
 from rag.errors import IndexUnavailable
 from rag.keyword import KeywordIndex
 from rag.llm import OpenAIModel
+from rag.local_llm import LocalServer
 from rag.manifest import CHROMA
 from rag.passages import EmbeddedSentences
+from rag.pick import PickingWriter, prefix
 from rag.query_embed import QueryEmbedder
 from rag.rerank import PooledReranker
 from rag.retrieve import DenseSearcher, Retriever
@@ -105,13 +108,12 @@ class Library:
         settings = self.settings
         default = QUOTE if settings.model == AUTO else settings.model
         rewriter = None
+        quoting = "" if settings.llm_configured else NO_LLM
         if settings.llm_configured:
             default = settings.model
-            rewriter = None if default == QUOTE else self._model(default)
-        elif default == QUOTE:
-            notices = (NO_LLM, *notices)
+            rewriter = None if default in {QUOTE, LOCAL} else self._model(default)
         limits = Limits(settings.question_limit, settings.history_limit, settings.sources, settings.claims)
-        writers = Writers(self._writer, default, rewriter, self.fingerprint, self.kept)
+        writers = Writers(self._writer, default, rewriter, self.fingerprint, self.kept, quoting)
         return Tutor(self.passages, self.retriever, self.gate, writers, limits, notices)
 
     @property
@@ -123,21 +125,54 @@ class Library:
 
     def _writer(self, name: str) -> AnswerWriter | None:
         """Whoever writes answers under this name; None when nobody can."""
+        claims = self.settings.claims
         if name == QUOTE:
-            return QuoteWriter(self.passages, self.settings.claims)
+            return QuoteWriter(self.passages, claims)
+        if name == LOCAL:
+            return PickingWriter(LocalModel(self.local_server, self.settings), self.passages, claims)
         if not self.settings.llm_configured:
             return None
-        return LanguageModelWriter(self._model(name), self.passages, self.settings.claims)
+        return LanguageModelWriter(self._model(name), self.passages, claims)
 
     def _model(self, name: str) -> OpenAIModel:
-        # Any other name is asked of the endpoint, which knows best what it serves.
-        settings = self.settings
-        key = settings.api_key.get_secret_value() if settings.api_key else None
-        wanted = "" if name in {AUTO, QUOTE} else name
-        return OpenAIModel(wanted, key, settings.base_url, settings.answer_tokens, settings.first_byte_seconds)
+        """One adapter a name, so that what it learns about the endpoint is learnt once."""
+        if name not in self._models:
+            settings = self.settings
+            key = settings.api_key.get_secret_value() if settings.api_key else None
+            # Any other name is asked of the endpoint, which knows best what it serves.
+            wanted = "" if name in {AUTO, QUOTE, LOCAL} else name
+            self._models[name] = OpenAIModel(
+                wanted, key, settings.base_url, settings.answer_tokens, settings.first_byte_seconds
+            )
+        return self._models[name]
+
+    @cached_property
+    def _models(self) -> dict[str, OpenAIModel]:
+        return {}
+
+    @cached_property
+    def local_server(self) -> LocalServer:
+        file = self.settings.models_folder / LOCAL_MODEL.name / LOCAL_MODEL.files[0].name
+        return LocalServer(file, self.settings.threads, prefix())
 
     def close(self) -> None:
         """Closes what was opened; parts never used were never made."""
-        for name in ("store", "vectors", "kept"):
+        for name in ("store", "vectors", "kept", "local_server"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+
+
+class LocalModel:
+    """The local language model, whose server starts with the first question. A `GrammarModel`."""
+
+    name = LOCAL
+
+    def __init__(self, server: LocalServer, settings: Settings) -> None:
+        self._server = server
+        self._settings = settings
+
+    def stream_grammar(self, messages: Sequence[Mapping[str, str]], grammar: str, max_tokens: int) -> Iterator[str]:
+        """The reply's pieces, held to the grammar."""
+        address, key, name = self._server.start()
+        model = OpenAIModel(name, key, address, max_tokens, self._settings.first_byte_seconds)
+        return model.stream_grammar(messages, grammar, max_tokens)

@@ -5,7 +5,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -101,25 +101,64 @@ class FakeEntries:
         return found, numpy.stack([item[3] for item in own]) if own else numpy.zeros((0, 0), dtype=numpy.float32)
 
 
+PIECE = 3
+"""Letters of a streamed piece: no word, claim or escape comes whole."""
+Scripted = str | Exception | Iterable[str | Exception]
+"""A reply: a text, a failure, or a text in parts that may end in a failure or never end."""
+
+
 class FakeChat:
-    """A `ChatModel` that sends what was enqueued, in order, and keeps what it was sent."""
+    """A `ChatModel` that sends what was enqueued, in order, and keeps what it was sent.
 
-    name = "fake-chat"
+    Of each streamed reply it keeps how it went: `open`, `done`, `failed`, or `closed` by whoever read it; and in
+    `letters` how much of all of them was taken.
+    """
 
-    def __init__(self) -> None:
-        self._replies: list[str | Exception] = []
+    def __init__(self, name: str = "fake-chat") -> None:
+        self.name = name
+        self._replies: list[Scripted] = []
+        self._kept: list[Iterator[str]] = []
         self.calls: list[tuple[list[Mapping[str, str]], Mapping[str, Any]]] = []
+        self.streams: list[str] = []
+        self.letters = 0
 
-    def enqueue(self, *replies: str | Exception) -> "FakeChat":
+    def enqueue(self, *replies: Scripted) -> "FakeChat":
         self._replies += replies
         return self
 
     def complete_json(self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any]) -> str:
         self.calls.append((list(messages), schema))
-        reply = self._replies.pop(0)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
+        return "".join(_parts(self._replies.pop(0)))
+
+    def stream_json(self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any]) -> Iterator[str]:
+        self.calls.append((list(messages), schema))
+        stream = self._stream(self._replies.pop(0))
+        # A stream that nobody holds is closed by Python itself, and a forgotten close would not be seen.
+        self._kept.append(stream)
+        return stream
+
+    def _stream(self, reply: Scripted) -> Iterator[str]:
+        number = len(self.streams)
+        self.streams.append("open")
+        try:
+            for part in _parts(reply):
+                for start in range(0, len(part), PIECE):
+                    self.letters += len(part[start : start + PIECE])
+                    yield part[start : start + PIECE]
+            self.streams[number] = "done"
+        except GeneratorExit:
+            self.streams[number] = "closed"
+            raise
+        except Exception:
+            self.streams[number] = "failed"
+            raise
+
+
+def _parts(reply: Scripted) -> Iterator[str]:
+    for part in [reply] if isinstance(reply, str | Exception) else reply:
+        if isinstance(part, Exception):
+            raise part
+        yield part
 
 
 class FakeChecker:

@@ -1,9 +1,12 @@
-"""Chat-completions endpoints on loopback ports: a real HTTP server that says what a test tells it to, and a
-bare socket for what no HTTP server would send."""
+"""Chat-completions endpoints on loopback ports that say what a test tells them to.
+
+A real HTTP server, and a bare socket for what no HTTP server would send.
+"""
 
 import json
 import select
 import socket
+import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -161,14 +164,15 @@ def chunked(body: bytes, *, ended: bool = True) -> bytes:
 class SocketServer:
     """Plays each connection's script in turn, the last one again and again. `left` is set when a client goes."""
 
-    def __init__(self, scripts: Sequence[Script]) -> None:
+    def __init__(self, scripts: Sequence[Script], tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
         self.requests: list[bytes] = []
         self.left = Event()
         self._released = Event()
         self._scripts = list(scripts)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self.url = f"http://{self.host}/v1"
+        self.url = f"{'https' if tls else 'http'}://{self.host}/v1"
         self._players: list[Thread] = []
         self._accepting = Thread(target=self._accept)
         self._accepting.start()
@@ -193,6 +197,12 @@ class SocketServer:
             player.start()
 
     def _play(self, connection: socket.socket, script: Script) -> None:
+        if self._tls is not None:
+            try:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                connection.close()
+                return
         with connection:
             try:
                 self.requests.append(_request(connection))
@@ -236,9 +246,9 @@ def _request(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def playing(*scripts: Script) -> Iterator[SocketServer]:
+def playing(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[SocketServer]:
     """Runs the scripts on a free port as long as the block lasts."""
-    server = SocketServer(scripts)
+    server = SocketServer(scripts, tls)
     try:
         yield server
     finally:

@@ -8,7 +8,7 @@ import pytest
 from rag.catalog import TABLE
 from rag.settings import Settings, load_settings
 from tests.guide_files import FIRST, small_corpus
-from tests.servers import MODELS, Reply, failure, models_reply, refused_url, serving
+from tests.servers import CHAT, MODELS, Reply, chat_reply, failure, models_reply, refused_url, serving, stream_reply
 from ui import doctor
 from ui.doctor import Part, examine
 
@@ -110,34 +110,65 @@ def test_a_home_that_cannot_be_a_folder_is_broken(tmp_path: Path, below: str) ->
     assert found.cure == "Set TUTOR_HOME to a folder of your own."
 
 
-def test_an_endpoint_that_answers_is_counted(tmp_path: Path) -> None:
-    with serving({MODELS: [models_reply("alpha", "beta")]}) as server:
-        found = part(a_setup(tmp_path, {"OPENAI_BASE_URL": server.url}), "language model")
-        assert found == Part("language model", "ok", f"{server.url} serves 2 models")
+YES, SCHEMA, ANY = stream_reply("Yes"), chat_reply('{"wet": true}'), chat_reply("{}")
 
 
 @pytest.mark.parametrize(
-    ("reply", "says"),
+    ("replies", "says"),
     [
-        (failure(401), "refused the key."),
-        (failure(404), "lists no models: status 404."),
-        (Reply(b"<html></html>", kind="text/html"), "sent something that is not a chat-completions reply."),
+        ([YES, SCHEMA, ANY], "answers piece by piece, keeps to a JSON schema"),
+        ([YES, chat_reply("Yes"), ANY], "answers piece by piece, keeps to JSON"),
+        ([chat_reply("Yes"), SCHEMA, ANY], "answers in one piece, keeps to a JSON schema"),
+        ([YES, chat_reply("Yes")], "answers piece by piece, keeps to no JSON, so it is asked for lines"),
+    ],
+)
+def test_an_endpoint_that_answers_is_told_with_what_it_can_do(tmp_path: Path, replies: list[Reply], says: str) -> None:
+    with serving({MODELS: [models_reply("alpha", "beta")], CHAT: replies}) as server:
+        found = part(a_setup(tmp_path, {"OPENAI_BASE_URL": server.url}), "language model")
+        assert found == Part("language model", "ok", f"alpha at {server.host}: {says}")
+
+
+def test_the_model_that_is_set_is_the_one_that_is_tried_listed_or_not(tmp_path: Path) -> None:
+    with serving({CHAT: [YES, SCHEMA, ANY]}) as server:
+        environment = {"OPENAI_BASE_URL": server.url, "TUTOR_MODEL": "gamma"}
+        found = part(a_setup(tmp_path, environment), "language model")
+        assert found.detail.startswith(f"gamma at {server.host}, which lists no models: answers")
+        assert {request.body["model"] for request in server.requests if request.body} == {"gamma"}
+
+
+@pytest.mark.parametrize("model", ["auto", "quote", "local"])
+def test_a_setting_that_names_no_model_tries_the_endpoints_first(tmp_path: Path, model: str) -> None:
+    with serving({MODELS: [models_reply("alpha")], CHAT: [YES, SCHEMA, ANY]}) as server:
+        environment = {"OPENAI_BASE_URL": server.url, "TUTOR_MODEL": model}
+        assert part(a_setup(tmp_path, environment), "language model").detail.startswith("alpha at ")
+
+
+@pytest.mark.parametrize(
+    ("listing", "reply", "says"),
+    [
+        (failure(401), YES, "{host} refused the key."),
+        (failure(404), YES, "{host} lists no models: status 404."),
+        (Reply(b"<html>"), YES, "{host} sent something that is not a chat-completions reply."),
+        (models_reply(), YES, "{host} lists no model."),
+        (models_reply("alpha"), failure(404), "{host} does not know the model alpha."),
+        (models_reply("alpha"), Reply(b"<html>"), "{host} sent something that is not a chat-completions reply."),
+        (models_reply("alpha"), chat_reply(""), "alpha at {host} sent an empty reply."),
     ],
 )
 def test_an_endpoint_that_does_not_deliver_is_broken_and_the_key_is_not_shown(
-    tmp_path: Path, reply: Reply, says: str
+    tmp_path: Path, listing: Reply, reply: Reply, says: str
 ) -> None:
-    with serving({MODELS: [reply]}) as server:
+    with serving({MODELS: [listing], CHAT: [reply]}) as server:
         environment = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY}
         parts = examine(a_setup(tmp_path, environment))
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert KEY not in str(parts)
-    assert (parts[-1].state, parts[-1].detail) == ("broken", f"{server.url} {says}")
+    assert (parts[-1].state, parts[-1].detail) == ("broken", says.format(host=server.host))
     assert parts[-1].cure
 
 
 def test_an_endpoint_that_does_not_run_is_broken_and_the_setting_is_named(tmp_path: Path) -> None:
     url = refused_url()
     found = part(a_setup(tmp_path, {"OPENAI_BASE_URL": url}), "language model")
-    assert (found.state, found.detail) == ("broken", f"{url} cannot be reached.")
+    assert (found.state, found.detail) == ("broken", f"{url.split('/')[2]} cannot be reached.")
     assert found.cure.startswith("Check OPENAI_BASE_URL")

@@ -25,11 +25,14 @@ from rag.settings import PROJECT
 ROOMS = ("rag", "ingest", "ui", "eval", "practice")
 PLAN = {
     "rag/types.py": 0, "rag/errors.py": 0, "rag/settings.py": 0, "rag/catalog.py": 0,
+    "rag/shape.py": 0,
     "rag/embed.py": 1, "rag/query_embed.py": 1, "rag/vectors.py": 1, "rag/keyword.py": 1, "rag/llm.py": 1,
     "rag/weights.py": 1, "rag/spelling.py": 1, "rag/store.py": 1, "rag/manifest.py": 1,
-    "rag/coverage.py": 1, "rag/cross_encoder.py": 1,
+    "rag/coverage.py": 1, "rag/cross_encoder.py": 1, "rag/cache.py": 1,
     "rag/retrieve.py": 2, "rag/answer.py": 2, "rag/cite.py": 2, "rag/support.py": 2, "rag/passages.py": 2,
     "rag/converse.py": 2, "rag/rerank.py": 2, "rag/abstain.py": 2,
+    "rag/pace.py": 2, "rag/clean.py": 2, "rag/reply.py": 2, "rag/question.py": 2, "rag/parts.py": 2,
+    "rag/written.py": 2,
     "ingest/guides.py": 2, "ingest/questions.py": 2, "ingest/chunk.py": 2, "ingest/sentences.py": 2,
     "ingest/limits.py": 2, "ingest/decode.py": 2, "ingest/mend.py": 2, "ingest/html_text.py": 2,
     "ingest/docx_text.py": 2, "ingest/pdf_text.py": 2, "ingest/extract.py": 2, "ingest/marks.py": 2,
@@ -56,6 +59,7 @@ HOMES = {
     "openai": ("rag/llm.py", "eval/*ragas*.py"),
     "symspellpy": ("rag/spelling.py",),
     "huggingface_hub": ("rag/weights.py",),
+    "diskcache": ("rag/cache.py",),
     "markdown_it": ("ingest/chunk.py",),
     "charset_normalizer": ("ingest/decode.py",),
     "ftfy": ("ingest/mend.py",),
@@ -79,12 +83,13 @@ HOMES = {
     "haystack": ("eval/peers/haystack_worker.py",),
     "haystack_integrations": ("eval/peers/haystack_worker.py",),
 }
-ANYWHERE = {"numpy", "pydantic", "yaml", "platformdirs"}
+ANYWHERE = {"numpy", "pydantic", "pydantic_core", "yaml", "platformdirs"}
 HEAVY = {
     "chromadb", "torch", "transformers", "sentence_transformers", "openai", "onnxruntime", "tokenizers", "ragas",
     "instructor", "huggingface_hub", "streamlit", "pypdfium2", "docx", "selectolax", "ftfy", "charset_normalizer",
     "langchain_chroma", "langchain_classic", "langchain_community", "langchain_core", "langchain_huggingface",
     "langchain_text_splitters", "llama_index", "haystack", "haystack_integrations", "sklearn",
+    "diskcache",
 }  # fmt: skip
 """What takes so long to import that a command which does without it must not pay for it."""
 

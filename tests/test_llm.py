@@ -37,7 +37,9 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_good_reply_is_returned_as_it_came() -> None:
     with serving({CHAT: [chat_reply('{"claims":\n[]}')]}) as server:
-        assert ask(the_model(server.url), "whole") == '{"claims":\n[]}'
+        model = the_model(server.url)
+        assert ask(model, "whole") == '{"claims":\n[]}'
+        assert model.mode == "schema"
         assert server.paths() == [CHAT]
 
 
@@ -113,7 +115,6 @@ def test_a_grammar_that_is_refused_is_not_left_out() -> None:
 def test_an_endpoint_that_refuses_a_schema_is_asked_for_json_from_then_on(way: Way, status: int, said: str) -> None:
     with serving({CHAT: [failure(status, said=said), GOOD]}) as server:
         model = the_model(server.url)
-        assert model.mode == "schema"
         assert [ask(model, way), ask(model, way)] == ['{"claims": []}'] * 2
         assert model.mode == "json"
         forms = [body["response_format"]["type"] for body in server.bodies()]

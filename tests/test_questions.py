@@ -97,7 +97,7 @@ def test_a_fault_is_named_with_its_file_and_line(tmp_path: Path, name: str, line
     good = GOOD[f"{name}.jsonl"]
     _, faults = check_corpus(a_corpus(tmp_path, **{name: [good, line]}))
     assert [(fault.path, fault.line) for fault in faults] == [(f"{name}.jsonl", 2)]
-    assert faults[0].what.startswith(what)
+    assert what in faults[0].what
     assert "\n" not in str(faults[0])
 
 

@@ -42,7 +42,7 @@ def test_the_circumstances_hold_neither_the_key_nor_anybodys_folders(tmp_path: P
     settings = load_settings(environment, tmp_path)
     assert settings.api_key is not None
     written = json.dumps(circumstances(settings))
-    assert "http://127.0.0.1:9/v1" in written
+    assert '"base_url": "127.0.0.1"' in written
     for hidden in (KEY, "api_key", str(tmp_path), "**"):
         assert hidden not in written
 

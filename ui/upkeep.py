@@ -10,15 +10,16 @@ from typing import Annotated
 
 import typer
 
-from rag.catalog import TABLE
+from rag.catalog import LOCAL_MODEL, MODELS, ModelFiles
 from rag.errors import ResourceError, SettingsError
-from rag.settings import PROJECT, Settings
+from rag.settings import PROJECT
 from ui.session import progress_bar, settings
 from ui.text import safe
 
 models = typer.Typer(no_args_is_help=True, help="Lists, fetches and verifies model weights.")
 corpus = typer.Typer(no_args_is_help=True, help="Looks after the guides.")
-Name = Annotated[str | None, typer.Argument(help="A model of `tutor models list`; all that are there if left out.")]
+Fetched = Annotated[str | None, typer.Argument(help="A model of `tutor models list`; the embedder in use if left out.")]
+Verified = Annotated[str | None, typer.Argument(help="A model of `tutor models list`; all that are there if left out.")]
 
 
 def add_upkeep(app: typer.Typer) -> None:
@@ -77,43 +78,46 @@ def list_models() -> None:
     from rag.weights import present
 
     chosen = settings()
-    for name, weights in TABLE.items():
-        state = "present" if present(weights, chosen.models_folder / name) else "missing"
+    for name, weights in MODELS.items():
+        state = "present" if present(weights, chosen.models_folder / weights.name) else "missing"
         mark = "*" if name == chosen.embedding_model else " "
         typer.echo(
             f"{mark} {name:<20} {state:<8} {weights.size / 1e6:>6.0f} MB  {weights.licence}  {weights.repository}"
         )
-    typer.echo("* in use (TUTOR_EMBEDDING_MODEL)")
+    typer.echo("* in use (TUTOR_EMBEDDING_MODEL); local is the language model of --model local")
 
 
 @models.command("fetch")
-def fetch_model(name: Name = None) -> None:
+def fetch_model(name: Fetched = None) -> None:
     """Fetches and verifies a model's files; nothing is downloaded that is already there."""
-    from ingest.prepare import prepare_embedder
+    from ingest.prepare import prepare_embedder, prepare_local_model
 
-    chosen = _with_model(settings(), name)
+    chosen = settings()
+    wanted = _model(name or chosen.embedding_model)
     with progress_bar() as report:
-        source = prepare_embedder(chosen, report)
-    typer.echo(f"{chosen.embedding_model} is ready in {chosen.models_folder} (from the {source}).")
+        if wanted is LOCAL_MODEL:
+            source = prepare_local_model(chosen, report)
+        else:
+            source = prepare_embedder(chosen.model_copy(update={"embedding_model": wanted.name}), report)
+    typer.echo(f"{wanted.name} is ready in {chosen.models_folder} (from the {source}).")
 
 
 @models.command("verify")
-def verify_model(name: Name = None) -> None:
+def verify_model(name: Verified = None) -> None:
     """Hashes the files of the models that are there."""
     from rag.weights import verify
 
     chosen = settings()
-    names = [_with_model(chosen, name).embedding_model] if name else list(TABLE)
     broken = []
-    for item in names:
-        folder = chosen.models_folder / item
+    for weights in [_model(name)] if name else MODELS.values():
+        folder = chosen.models_folder / weights.name
         if not folder.exists() and not name:
             continue
-        faults = verify(TABLE[item], folder)
-        broken += faults
-        typer.echo("\n".join(faults) if faults else f"{item}: all files have the right sha256.")
+        faults = verify(weights, folder)
+        broken += [weights.name] if faults else []
+        typer.echo("\n".join(faults) if faults else f"{weights.name}: all files have the right sha256.")
     if broken:
-        typer.echo("Mend with: tutor models fetch", err=True)
+        typer.echo("\n".join(f"Mend with: tutor models fetch {item}" for item in broken), err=True)
         raise typer.Exit(1)
 
 
@@ -171,7 +175,9 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _with_model(chosen: Settings, name: str | None) -> Settings:
-    if name is not None and name not in TABLE:
-        raise SettingsError(f"There is no model {name[:80]!r} to fetch.", f"Choose one of: {', '.join(TABLE)}.")
-    return chosen.model_copy(update={"embedding_model": name}) if name else chosen
+def _model(name: str) -> ModelFiles:
+    """The model of that name, the one people use or its own."""
+    found = MODELS.get(name) or next((weights for weights in MODELS.values() if weights.name == name), None)
+    if found is None:
+        raise SettingsError(f"There is no model {name[:80]!r} to fetch.", f"Choose one of: {', '.join(MODELS)}.")
+    return found

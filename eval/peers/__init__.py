@@ -1,0 +1,1 @@
+"""Other retrieval libraries as processes of their own; see `eval.bench_peers`."""

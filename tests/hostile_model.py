@@ -1,0 +1,105 @@
+"""A language model in an attacker's hands, and what counts as harm: spelt out apart from `rag/clean.py`, so that
+its holes show."""
+
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rag.tutor import Tutor
+from rag.types import Answer, Embedder, Matrix
+from rag.wiring import Library
+from tests.servers import CHAT, ChatServer, Reply, serving, stream_reply
+
+MODEL = "hostile"
+MOST = 20
+"""Claims of one answer, the most that the settings allow."""
+SHARED = ("store", "embedder", "passages", "retriever", "gate")
+
+HARM: Mapping[str, re.Pattern[str]] = {
+    "address": re.compile(
+        r"\w:/|(?<![\w/])//\w|\bwww\.|\b(?:javascript|vbscript|mailto|blob):|\bdata:\w+/|\bfile:/", re.IGNORECASE
+    ),
+    "mail or host": re.compile(r"\w@\w|\w\.(?:com|org|net|test)\b", re.IGNORECASE),
+    "markup": re.compile(r"<\s*[/!?]?\s*[a-z]|!\[|\]\s*\(|\]\s?\[|&#?\w+;", re.IGNORECASE),
+    "directive": re.compile(
+        r":[a-z-]+\[|(?<!\w):[a-z_+-]+:|:material|\\[a-z]{2,}|@import|\burl\s*\(|\bon[a-z]+\s*=|\$\$", re.IGNORECASE
+    ),
+}
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+FILLERS = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810)}
+SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
+LETTERS = str.maketrans("ЅСΝᏚϹ", "SCNSC")
+"""Letters of other scripts that look like those of SCN."""
+
+
+class Remembering:
+    """An embedder that is asked for the same texts only once: the real one, which takes most of the time."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.name = embedder.name
+        self.token_limit = embedder.token_limit
+        self.count_tokens = embedder.count_tokens
+        self._embed = lru_cache(maxsize=None)(lambda texts: embedder.embed(texts))
+
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        return self._embed(tuple(texts)).copy()
+
+
+def rows(name: str) -> list[dict[str, Any]]:
+    """The lines of a file in `tests/hostile/`."""
+    path = Path(__file__).with_name("hostile") / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def unseen(text: str) -> str:
+    """The letters of a text that nobody sees: control, format and unassigned ones, fillers, variation selectors."""
+    return "".join(x for x in text if unicodedata.category(x) in UNSEEN or ord(x) in FILLERS | SELECTORS)
+
+
+def named(text: str, prefixes: Iterable[str]) -> set[str]:
+    """The ids a reader would see in a text, however they are spelt."""
+    plain = unicodedata.normalize("NFKC", html.unescape(text)).translate(LETTERS)
+    plain = "".join(letter for letter in plain if not unseen(letter))
+    found = re.findall(rf"(?<![^\W_])({'|'.join(prefixes)})[\W_]{{0,3}}(\d{{1,4}})(?!\d)", plain, re.IGNORECASE)
+    return {f"{prefix.upper()}-{int(number):02}" for prefix, number in found}
+
+
+def claim(text: str, *sources: Any) -> dict[str, Any]:
+    """A claim as a model writes it."""
+    return {"text": text, "sources": list(sources)}
+
+
+def pieces(content: str) -> Reply:
+    """A reply that is streamed in short pieces, cut anywhere."""
+    return stream_reply(*re.findall(r"(?s).{1,40}", content))
+
+
+def said(claims: Sequence[Mapping[str, Any]]) -> Reply:
+    """The reply of a model that makes these claims."""
+    return pieces(json.dumps({"claims": claims}, ensure_ascii=False))
+
+
+@contextmanager
+def attacked(books: Library, *replies: Reply) -> Iterator[tuple[Tutor, ChatServer]]:
+    """A tutor over the open parts of a library whose language model says these things in turn."""
+    with TemporaryDirectory() as home, serving({CHAT: replies}) as server:
+        changes = {"base_url": server.url, "model": MODEL, "claims": MOST, "home": Path(home)}
+        mine = Library(books.settings.model_copy(update=changes), books.folder)
+        vars(mine).update({name: getattr(books, name) for name in SHARED})
+        try:
+            yield mine.tutor(), server
+        finally:
+            mine.kept.close()
+
+
+def told(books: Library, question: str, reply: Reply) -> Answer:
+    """The answer to a question when the model says this."""
+    with attacked(books, reply) as (tutor, _):
+        return tutor.ask(question)

@@ -1,0 +1,155 @@
+"""Written answers are paid for once, and no session may ask for more of them than its pace allows."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rag.answer import QUOTE
+from rag.cache import AnswerCache
+from rag.errors import ModelError
+from rag.pace import Pace
+from rag.types import Shown, Turn
+from tests.fakes import FakeChat, Scripted
+from tests.tutoring import (
+    COLLAPSE,
+    DRIFT,
+    FALSE,
+    OUTSIDE,
+    SAID,
+    WRITTEN,
+    a_tutor,
+    always,
+    claims,
+    drift,
+    quoted,
+    written,
+)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[AnswerCache]:
+    kept = AnswerCache(tmp_path / "answers")
+    yield kept
+    kept.close()
+
+
+def test_the_same_question_is_answered_the_second_time_without_the_model(cache: AnswerCache) -> None:
+    chat = FakeChat().enqueue(drift(WRITTEN[0], FALSE[0], WRITTEN[1]))
+    first = a_tutor(chat, kept=cache).ask(DRIFT)
+    reply = a_tutor(chat, kept=cache).reply(f" {DRIFT}\n")
+    assert list(reply) == [Shown(claim, "fake-chat") for claim in written(*WRITTEN[:2])]
+    again = reply.answer
+    assert len(chat.calls) == 1
+    assert again.claims == written(*WRITTEN[:2])
+    assert [claim.text for claim in again.dropped_claims] == [FALSE[0]]
+    assert again == replace(first, timings_ms=again.timings_ms, notices=again.notices, covered=again.covered)
+    assert again.covered == pytest.approx(first.covered, abs=0.001)
+    assert again.timings_ms["generate"] == 0
+    assert again.timings_ms["total"] > 0
+
+
+def test_notices_are_those_of_today_not_of_the_day_the_answer_was_kept(cache: AnswerCache) -> None:
+    chat = FakeChat().enqueue(drift(WRITTEN[0]))
+    a_tutor(chat, kept=cache, notices=["The index is old."]).ask(DRIFT)
+    assert a_tutor(chat, kept=cache, notices=["A document is missing."]).ask(DRIFT).notices == (
+        "A document is missing.",
+    )
+
+
+def test_another_model_question_or_fingerprint_asks_again(cache: AnswerCache) -> None:
+    one, other = FakeChat().enqueue(drift(*WRITTEN[:1]), drift(*WRITTEN[:2])), FakeChat("other-chat")
+    other.enqueue(drift(*WRITTEN[:3]))
+    a_tutor(one, other, kept=cache).ask(DRIFT)
+    assert len(a_tutor(one, other, kept=cache).ask(DRIFT, model="other-chat").claims) == 3
+    assert len(a_tutor(one, kept=cache, fingerprint="other index").ask(DRIFT).claims) == 2
+    one.enqueue(claims((SAID["SCN-20"][0], "SCN-20")))
+    assert a_tutor(one, kept=cache).ask(COLLAPSE).sources[0].id == "SCN-20"
+    assert (len(one.calls), len(other.calls)) == (3, 1)
+    assert len(a_tutor(one, other, kept=cache).ask(DRIFT).claims) == 1
+
+
+def test_the_same_words_in_another_conversation_are_another_question(cache: AnswerCache) -> None:
+    chat = FakeChat().enqueue(claims((SAID["SCN-20"][0], "SCN-20")), drift(WRITTEN[0]))
+    tutor = a_tutor(chat, kept=cache, judge=always(1.0))
+    assert tutor.ask("why that?", [Turn("user", COLLAPSE)]).sources[0].id == "SCN-20"
+    assert tutor.ask("why that?", [Turn("user", DRIFT)]).sources[0].id == "FND-03"
+
+
+REPLIES: dict[str, Scripted] = {
+    "unverified": drift(*FALSE[:2]),
+    "no answer in the sources": claims(),
+    "failed": ModelError("It failed."),
+    "failed in mid-stream": [drift(*WRITTEN[:3])[:-2], ModelError("The line was cut.")],
+    "cut": drift(*WRITTEN[:3])[:-2],
+    "junk": "no JSON",
+}
+
+
+@pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES.keys())
+def test_an_answer_that_is_none_or_only_half_is_asked_for_again(cache: AnswerCache, reply: Scripted) -> None:
+    chat = FakeChat().enqueue(reply, drift(WRITTEN[5]))
+    tutor = a_tutor(chat, kept=cache)
+    assert tutor.ask(DRIFT).claims in ((), quoted())
+    assert tutor.ask(DRIFT).claims == written(WRITTEN[5])
+    assert len(chat.calls) == 2
+
+
+def test_a_cancelled_answer_is_not_kept(cache: AnswerCache) -> None:
+    chat = FakeChat().enqueue(drift(*WRITTEN[:3]), drift(WRITTEN[5]))
+    reply = a_tutor(chat, kept=cache).reply(DRIFT)
+    while next(reply).claim.text != WRITTEN[0]:
+        pass
+    reply.cancel()
+    assert a_tutor(chat, kept=cache).ask(DRIFT).claims == written(WRITTEN[5])
+
+
+def test_quotations_and_refusals_are_made_anew(cache: AnswerCache) -> None:
+    chat = FakeChat().enqueue(drift(WRITTEN[0]))
+    a_tutor(chat, kept=cache).ask(DRIFT)
+    assert a_tutor(chat, kept=cache).ask(DRIFT, model=QUOTE).claims == quoted()
+    a_tutor(kept=cache).ask(DRIFT)
+    assert a_tutor(chat, kept=cache).ask(DRIFT).claims == written(WRITTEN[0])
+    assert a_tutor(chat, kept=cache).ask(OUTSIDE).status == "not_covered"
+    assert a_tutor(chat, kept=cache, judge=always(0.1)).ask(DRIFT).status == "not_covered"
+
+
+def test_an_answer_that_is_partial_is_kept_with_all_it_says(cache: AnswerCache) -> None:
+    chat = FakeChat().enqueue(drift(WRITTEN[0]))
+    questions = {"FND-03": "drift sampling", "SCN-20": "collapse sampling"}
+    found = [a_tutor(chat, kept=cache, judge=always(1.0), questions=questions).ask("sampling") for _ in range(2)]
+    assert len(chat.calls) == 1
+    assert [answer.status for answer in found] == ["partial", "partial"]
+    assert found[0].message == found[1].message
+    assert found[1].choices == ("drift sampling", "collapse sampling")
+    assert len(found[1].quoted) == 3
+
+
+def test_a_session_that_asks_too_often_is_quoted_to_and_told_when_it_may_ask_again() -> None:
+    now = [0.0]
+    pace = Pace(1, lambda: now[0])
+    chat, rewriter = FakeChat().enqueue(drift(WRITTEN[0]), drift(WRITTEN[1])), FakeChat()
+    tutor = a_tutor(chat, rewriter=rewriter, notices=["The index is old."])
+    assert tutor.ask(DRIFT, pace=pace).claims == written(WRITTEN[0])
+    now[0] = 18.0
+    answer = tutor.ask(DRIFT, [Turn("user", COLLAPSE)], pace=pace)
+    assert (answer.status, answer.model, answer.claims) == ("answered", QUOTE, quoted())
+    assert answer.notices == (
+        "The index is old.",
+        "This session may ask the language model again in 42 s; until then it is quoted.",
+    )
+    assert (len(chat.calls), rewriter.calls) == (1, [])
+    now[0] = 60.0
+    assert tutor.ask(DRIFT, pace=pace).claims == written(WRITTEN[1])
+
+
+def test_those_who_are_quoted_to_and_other_sessions_are_not_slowed() -> None:
+    pace = Pace(1, lambda: 0.0)
+    chat = FakeChat().enqueue(*[drift(WRITTEN[0])] * 3)
+    for _ in range(3):
+        assert a_tutor().ask(DRIFT, pace=pace).notices == ()
+        assert a_tutor(chat).ask(DRIFT, model=QUOTE, pace=pace).notices == ()
+    assert a_tutor(chat).ask(DRIFT, pace=pace).model == "fake-chat"
+    assert a_tutor(chat).ask(DRIFT, pace=Pace(1)).model == "fake-chat"
+    assert a_tutor(chat).ask(DRIFT).model == "fake-chat"

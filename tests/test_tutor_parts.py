@@ -1,0 +1,106 @@
+"""Questions of several parts and several readings: what is answered, what is left open, and what is asked back."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from rag.answer import QUOTE
+from rag.tutor import COVERED, NOT_COVERED, PART_OPEN
+from rag.types import Hit, Turn, Vector
+from tests.fakes import FakeChat
+from tests.tutoring import COLLAPSE, DRIFT, EMBEDDER, FIRST, Judge, a_tutor, always, assert_refused, drift, quoted
+
+WEATHER = "how is the weather in Oslo"
+BOTH = f"{DRIFT[:-1]} and {WEATHER}?"
+SAMPLING = {"FND-03": "drift sampling", "SCN-20": "collapse sampling", "LLM-01": "optimiser"}
+TWO_WAYS = "This can be read in two ways. Did you mean “drift sampling” or “collapse sampling”?"
+
+
+def judging(**odds: float) -> Judge:
+    """A judge that knows the whole question and its two parts."""
+    vectors = {"whole": BOTH, "drift": DRIFT, "weather": WEATHER}
+    known = {name: EMBEDDER.embed([text])[0] for name, text in vectors.items()}
+
+    def judge(vector: Vector, hits: Sequence[Hit]) -> float:
+        return odds[max(known, key=lambda name: float(vector @ known[name]))]
+
+    return judge
+
+
+def test_a_part_the_guides_leave_open_is_named_and_the_rest_answered() -> None:
+    answer = a_tutor(judge=judging(whole=0.9, drift=0.9, weather=0.1)).ask(BOTH)
+    assert (answer.status, answer.claims, answer.uncovered) == ("partial", quoted(), (WEATHER,))
+    assert answer.message == f"The guides don't cover this part: “{WEATHER}”."
+    assert answer.text.endswith(f"[FND-03] {answer.message}")
+    assert answer.covered == 0.9
+
+
+@pytest.mark.parametrize(("odds", "status"), [(PART_OPEN, "answered"), (PART_OPEN - 1e-6, "partial")])
+def test_a_covered_question_speaks_for_a_part_that_is_nearly_covered(odds: float, status: str) -> None:
+    assert a_tutor(judge=judging(whole=0.9, drift=0.9, weather=odds)).ask(BOTH).status == status
+
+
+@pytest.mark.parametrize("odds", [COVERED - 1e-6, 0.1])
+def test_a_part_that_is_covered_is_answered_even_when_the_whole_is_not(odds: float) -> None:
+    answer = a_tutor(judge=judging(whole=0.3, drift=0.7, weather=odds)).ask(BOTH)
+    assert (answer.status, answer.claims, answer.uncovered) == ("partial", quoted(), (WEATHER,))
+    assert (answer.standalone_question, answer.covered, answer.retrieved[0]) == (BOTH, 0.7, "FND-03")
+
+
+def test_a_question_of_which_no_part_is_covered_is_refused_whole() -> None:
+    answer = a_tutor(judge=judging(whole=0.3, drift=0.4, weather=0.1)).ask(BOTH)
+    assert (answer.status, answer.uncovered, answer.choices) == ("not_covered", (), ())
+    assert_refused(answer, NOT_COVERED)
+
+
+def test_a_question_that_is_covered_in_all_its_parts_is_answered() -> None:
+    answer = a_tutor(judge=judging(whole=0.9, drift=0.9, weather=0.9)).ask(BOTH)
+    assert (answer.status, answer.uncovered, answer.message) == ("answered", (), "")
+
+
+def test_a_written_answer_names_the_open_part_too() -> None:
+    chat = FakeChat().enqueue(drift(FIRST))
+    answer = a_tutor(chat, judge=judging(whole=0.9, drift=0.9, weather=0.1)).ask(BOTH)
+    assert (answer.status, answer.model, answer.uncovered) == ("partial", "fake-chat", (WEATHER,))
+    assert f"<question>\n{BOTH}\n</question>" in chat.calls[0][0][1]["content"]
+
+
+def test_a_follow_up_is_not_taken_apart() -> None:
+    judge = judging(whole=0.9, drift=0.9, weather=0.1)
+    answer = a_tutor(judge=judge).ask(BOTH, [Turn("user", COLLAPSE)])
+    assert (answer.status, answer.uncovered) == ("answered", ())
+
+
+def test_a_short_question_with_two_readings_is_answered_and_asked_back() -> None:
+    answer = a_tutor(judge=always(1.0), questions=SAMPLING).ask("sampling")
+    assert (answer.status, answer.choices) == ("partial", ("drift sampling", "collapse sampling"))
+    assert answer.message == TWO_WAYS
+    assert set(quoted("FND-03")) | set(quoted("SCN-20")) == set(answer.claims)
+
+
+def test_a_reading_that_was_chosen_is_answered_without_asking_again() -> None:
+    answer = a_tutor(judge=always(1.0), questions=SAMPLING).ask("collapse sampling")
+    assert (answer.status, answer.choices, answer.message) == ("answered", (), "")
+
+
+def test_nobody_is_asked_back_in_a_conversation_or_about_what_is_refused() -> None:
+    followed = a_tutor(judge=always(1.0), questions=SAMPLING).ask("sampling", [Turn("user", "What is it?")])
+    refused = a_tutor(judge=always(0.1), questions=SAMPLING).ask("sampling")
+    assert (followed.choices, followed.status) == ((), "answered")
+    assert (refused.choices, refused.status) == ((), "not_covered")
+
+
+def test_an_open_part_and_two_readings_are_both_said() -> None:
+    def judge(vector: Vector, hits: Sequence[Hit]) -> float:
+        return 0.1 if float(vector @ EMBEDDER.embed(["Paris food fair"])[0]) > 0.9 else 0.9
+
+    # Five words are the most that can have two readings, three the fewest of a part.
+    questions = {**SAMPLING, "FND-03": "drift rates", "SCN-20": "collapse signs"}
+    answer = a_tutor(judge=judge, questions=questions).ask("drift collapse? Paris food fair")
+    assert answer.uncovered == ("Paris food fair",)
+    assert answer.choices == ("drift rates", "collapse signs")
+    assert answer.message == (
+        "The guides don't cover this part: “Paris food fair”. "
+        "This can be read in two ways. Did you mean “drift rates” or “collapse signs”?"
+    )
+    assert answer.model == QUOTE

@@ -37,7 +37,13 @@ FOLDS = 6
 SEEDS = 2
 STOP = 0.95
 """The share of unsupported claims that must be stopped; it decides before the supported ones are counted."""
-TREES = {"n_estimators": 300, "learning_rate": 0.05, "max_depth": 3, "subsample": 0.5, "max_features": 0.2}
+TREES: dict[str, Any] = {
+    "n_estimators": 300,
+    "learning_rate": 0.05,
+    "max_depth": 3,
+    "subsample": 0.5,
+    "max_features": 0.2,
+}
 TREES |= {"min_samples_leaf": 8, "init": "zero"}
 ALWAYS = 1e9
 """A limit that no signal exceeds."""
@@ -66,16 +72,11 @@ def part_of(pair_id: str) -> Part:
     return "held" if held else "calibrate"
 
 
-def fit(library: Library, chosen: Sequence[Pair]) -> None:
-    """Learns the word weights and the trees from the calibration part, and writes rag/support.json."""
-    kept: dict[str, Any] = {"border": 0.0, "signals": [], "trees": [], **frequencies(library)}
-    write(kept)
-    found = measured(library, chosen)
+def fit(chosen: Sequence[Pair], found: Sequence[Signals], scores: Matrix, kept: dict[str, Any]) -> None:
+    """Learns the trees and their border from the calibration part, and writes rag/support.json."""
     names = sorted(found[0])
     values, truth = matrix(found, names), numpy.array([pair.supported for pair in chosen])
-    scores = crossed(values, truth, [pair.entry for pair in chosen])
-    kept |= {"signals": names, "border": border(chosen, found, scores), "trees": forest(values, truth)}
-    write(kept)
+    write(kept | {"signals": names, "border": border(chosen, found, scores), "trees": forest(values, truth)})
 
 
 def frequencies(library: Library) -> dict[str, Any]:
@@ -96,22 +97,23 @@ def write(kept: dict[str, Any]) -> None:
     support.learnt.cache_clear()
 
 
-def measured(library: Library, chosen: Sequence[Pair]) -> list[Signals]:
+def measured(checker: SentenceSupport, chosen: Sequence[Pair]) -> list[Signals]:
     """The signals of each pair."""
-    checker = SentenceSupport(library.embedder, library.passages)
     return [checker.signals(pair.claim, pair.entry)[0] for pair in chosen]
 
 
 def matrix(found: Sequence[Signals], names: Sequence[str]) -> Matrix:
+    """One row a pair, one column a signal."""
     return numpy.array([[values[name] for name in names] for values in found], dtype=float)
 
 
-def crossed(values: Matrix, truth: NDArray[Any], entries: Sequence[str]) -> Matrix:
+def crossed(chosen: Sequence[Pair], found: Sequence[Signals]) -> Matrix:
     """The score of each pair by trees that knew no pair of its entry."""
-    order = sorted(set(entries))
+    values, truth = matrix(found, sorted(found[0])), numpy.array([pair.supported for pair in chosen])
+    order = sorted({pair.entry for pair in chosen})
     Random(0).shuffle(order)  # noqa: S311
     fold = {entry: number % FOLDS for number, entry in enumerate(order)}
-    folds = numpy.array([fold[entry] for entry in entries])
+    folds = numpy.array([fold[pair.entry] for pair in chosen])
     scores = numpy.zeros(len(truth))
     for number in range(FOLDS):
         for model in models(values[folds != number], truth[folds != number]):
@@ -134,7 +136,10 @@ def forest(values: Matrix, truth: NDArray[Any]) -> list[dict[str, list[float]]]:
 
 
 def filled(tree: Any, shrink: float) -> dict[str, list[float]]:
-    nodes, asked, limits = [0], [], []
+    """One tree with all its seven questions; where it asks fewer, the rest lead the same way."""
+    nodes = [0]
+    asked: list[float] = []
+    limits: list[float] = []
     for _ in range(7):
         node = nodes[len(asked)]
         leaf = tree.children_left[node] < 0
@@ -182,20 +187,27 @@ def curve(chosen: Sequence[Pair], supports: Sequence[float]) -> list[dict[str, f
     ]
 
 
-def report(library: Library, chosen: Sequence[Pair]) -> dict[str, Any]:
+def judged(library: Library, chosen: Sequence[Pair], anew: bool) -> dict[str, Any]:
     """Both parts: the calibration part by cross-validation, the part held back by the gate as it is."""
-    calibrate = [pair for pair in chosen if part_of(pair.id) == "calibrate"]
-    found = measured(library, calibrate)
-    trees, _, _ = support.learnt()
-    truth = numpy.array([pair.supported for pair in calibrate])
-    scores = crossed(matrix(found, trees.names), truth, [pair.entry for pair in calibrate])
-    crossed_shown = [not broken(values) and score > trees.border for values, score in zip(found, scores, strict=True)]
-    bank = [row for row, pair in enumerate(calibrate) if int(pair.id[1:]) <= EXTRA]
-    held = [pair for pair in chosen if part_of(pair.id) == "held"]
+    if anew:
+        kept = frequencies(library)
+        write({**json.loads(FILE.read_text("utf-8")), **kept})
     checker = SentenceSupport(library.embedder, library.passages)
+    calibrate = [pair for pair in chosen if part_of(pair.id) == "calibrate"]
+    found = measured(checker, calibrate)
+    scores = crossed(calibrate, found)
+    if anew:
+        fit(calibrate, found, scores, kept)
+    least = support.learnt().trees.border
+    passed = [
+        (pair, not broken(values) and bool(score > least))
+        for pair, values, score in zip(calibrate, found, scores, strict=True)
+        if int(pair.id[1:]) <= EXTRA
+    ]
+    held = [pair for pair in chosen if part_of(pair.id) == "held"]
     supports = [checker.support(pair.claim, pair.entry)[0] for pair in held]
     return {
-        "calibrate": table([calibrate[row] for row in bank], [bool(crossed_shown[row]) for row in bank]),
+        "calibrate": table([pair for pair, _ in passed], [shown for _, shown in passed]),
         "held": table(held, [value >= SUPPORTED for value in supports]),
         "curve": curve(held, supports),
     }
@@ -205,19 +217,19 @@ def corpus_check(library: Library, progress: Callable[[str, int, int], None]) ->
     """Every sentence of the guides as a claim: on its own entry, there by its signals alone, and on another entry."""
     checker = SentenceSupport(library.embedder, library.passages)
     ids = [entry.id for entry in library.store.entries() if entry.origin == "guide"]
-    own, judged, other = [], [], []
+    own, by_signals, other = [], [], []
     for done, entry_id in enumerate(ids):
         progress("corpus", done, len(ids))
         for sentence in library.passages.sentences(entry_id)[0]:
             own.append(checker.support(sentence.text, entry_id)[0] >= SUPPORTED)
             values, _ = checker.signals(sentence.text, entry_id)
-            judged.append(not broken(values) and support.learnt()[0].support(values) >= SUPPORTED)
+            by_signals.append(not broken(values) and support.learnt().trees.support(values) >= SUPPORTED)
             wrong = Random(sentence.text).choice([name for name in ids if name != entry_id])  # noqa: S311
             other.append(checker.support(sentence.text, wrong)[0] < SUPPORTED)
     return {
         "sentences": len(own),
         "supported by their own entry": mean(own),
-        "supported by their own entry, by signals alone": mean(judged),
+        "supported by their own entry, by signals alone": mean(by_signals),
         "stopped on another entry": mean(other),
     }
 
@@ -232,14 +244,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with progress_bar() as progress:
             library, _ = open_library(settings(), progress)
-            chosen = pairs()
-            if options.fit:
-                fit(library, [pair for pair in chosen if part_of(pair.id) == "calibrate"])
-            found = report(library, chosen)
+            found = judged(library, pairs(), options.fit)
             if options.corpus:
                 found["corpus"] = corpus_check(library, progress)
     except TutorError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"Error: {error}\n")
         return error.exit_code
     show(found)
     if options.json:
@@ -248,16 +257,19 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def show(found: dict[str, Any]) -> None:
+    """Prints both tables, the curve, and the check of the corpus."""
+    lines = []
     for part, title in (("calibrate", "Calibration part, cross-validated"), ("held", "Held back")):
-        print(title)
+        lines.append(title)
         for name, row in found[part].items():
-            print(
-                f"  {name:16} {row['n']:4}  {row['share']:6.1%} {row['what']}  ({row['low']:.1%} to {row['high']:.1%})"
-            )
-    for row in found["curve"]:
-        print(f"  threshold {row['threshold']:.2f}: {row['stopped']:.1%} stopped, {row['lost']:.1%} lost")
-    for name, value in found.get("corpus", {}).items():
-        print(f"  {name}: {value:.4g}")
+            interval = f"({row['low']:.1%} to {row['high']:.1%})"
+            lines.append(f"  {name:16} {row['n']:4}  {row['share']:6.1%} {row['what']} {interval}")
+    lines += [
+        f"  threshold {row['threshold']:.2f}: {row['stopped']:.1%} stopped, {row['lost']:.1%} lost"
+        for row in found["curve"]
+    ]
+    lines += [f"  {name}: {value:.4g}" for name, value in found.get("corpus", {}).items()]
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

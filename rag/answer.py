@@ -78,8 +78,10 @@ class QuoteWriter:
         return drafts
 
     def _is_near(self, hit: Hit, best: Hit) -> bool:
-        tie = NEAR_TIE if self._origin(hit) == self._origin(best) else OTHER_ORIGIN_TIE
-        return best.scores["score"] - hit.scores["score"] <= tie
+        if self._origin(hit) == self._origin(best):
+            return best.scores["score"] - hit.scores["score"] <= NEAR_TIE
+        # A guide is pooled over many ways of asking and a document over few, so only their best chunks compare.
+        return abs(best.scores["cosine"] - hit.scores["cosine"]) <= OTHER_ORIGIN_TIE
 
     def _origin(self, hit: Hit) -> str:
         return self._entries.entry(hit.entry_id).origin

@@ -225,8 +225,7 @@ class OpenAIModel:
                 with closing(self._once(ask, form, ends)) as texts:
                     for text in texts:
                         if first is not None:
-                            kept = self._form.mode if ask.fixed or ask.schema is None else form.mode
-                            self._form = replace(form, mode=kept, streams=self._form.streams)
+                            self._form = replace(form, streams=self._form.streams)
                         yield text
                 return
             except Refused as refused:

@@ -8,7 +8,7 @@ import math
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import combinations, pairwise
@@ -256,6 +256,34 @@ def name_signals(found: Compared) -> Signals:
         "formulas_missing": sum(
             _squashed(f[0]) not in written for f in FORMULA.finditer(found.claim.raw.replace("`", ""))
         ),
+    }
+
+
+def unsaid_signals(found: Compared, weigh: Callable[[str], float]) -> Signals:
+    """How much of the claim's weight stands in its source, and what is left over: in all, in a row, at the end."""
+    weight = {word.stem: weigh(word.stem) for word in found.claim.content}
+    total = sum(weight.values()) + 1e-9
+    source, near = (frozenset[str]().union(*(text.stems for text in texts)) for texts in (found.context, found.near))
+    missing = sum(value for stem, value in weight.items() if stem not in source)
+    nowhere = [value for stem, value in weight.items() if stem not in found.entry.stems]
+    rows = [0.0]
+    for word in found.claim.content:
+        rows.append(0.0 if word.stem in source else rows[-1] + weight[word.stem])
+    theirs = {word.stem: weigh(word.stem) for word in found.best.content}
+    return {
+        "recall": sum(value for stem, value in weight.items() if stem in found.best.stems) / total,
+        "precision": sum(value for stem, value in theirs.items() if stem in weight) / (sum(theirs.values()) + 1e-9),
+        "missing": missing,
+        "missing_share": missing / total,
+        "missing_near": sum(value for stem, value in weight.items() if stem not in near) / total,
+        "nowhere": sum(nowhere),
+        "nowhere_share": sum(nowhere) / total,
+        **dict(
+            zip(("nowhere_1", "nowhere_2", "nowhere_3"), sorted([*nowhere, 0.0, 0.0, 0.0], reverse=True), strict=False)
+        ),
+        "row": max(rows),
+        "row_in_said": max(rows) * (1 - missing / total),
+        "tail": rows[-1],
     }
 
 

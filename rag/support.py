@@ -18,7 +18,7 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
-from rag.rules import Compared, Signals, broken, rising, signals
+from rag.rules import Compared, Signals, broken, rising, signals, unsaid_signals
 from rag.types import Embedder, Entry, EntrySource, Matrix, Sentence, Vector
 from rag.wording import Text, Word, opposites
 
@@ -79,9 +79,22 @@ class Trees:
         return float(self.leaves[rows, place - 7].sum())
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What support.json holds: the trees, and how much each stem of the corpus counts."""
+
+    trees: Trees
+    weights: Mapping[str, float]
+    unknown: float
+
+    def weigh(self, stem: str) -> float:
+        """How much a stem counts: the rarer the more, most when the corpus does not have it."""
+        return self.weights.get(stem, self.unknown)
+
+
 @lru_cache(maxsize=1)
-def learnt() -> tuple[Trees, Mapping[str, float], float]:
-    """The trees, the weight of each stem of the corpus, and that of a stem it does not have."""
+def learnt() -> Learnt:
+    """Reads support.json, once."""
     kept: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
     trees = kept["trees"]
     forest = Trees(
@@ -91,9 +104,9 @@ def learnt() -> tuple[Trees, Mapping[str, float], float]:
         numpy.array([tree["leaves"] for tree in trees]),
         kept["border"],
     )
-    rarity = {stem: int(times) for times, stems in kept["entries_with"].items() for stem in stems.split()}
-    weights = {stem: rarity_weight(times, kept["entries"]) for stem, times in rarity.items()}
-    return forest, weights, rarity_weight(0, kept["entries"])
+    times = {stem: int(count) for count, stems in kept["entries_with"].items() for stem in stems.split()}
+    weights = {stem: rarity_weight(count, kept["entries"]) for stem, count in times.items()}
+    return Learnt(forest, weights, rarity_weight(0, kept["entries"]))
 
 
 def rarity_weight(times: int, entries: int) -> float:
@@ -120,14 +133,14 @@ class SentenceSupport:
                 return 1.0, sentence.quote
         values, best = self.signals(claim, entry_id)
         quote = source.sentences[best].quote
-        return (0.0 if broken(values) else learnt()[0].support(values)), quote
+        return (0.0 if broken(values) else learnt().trees.support(values)), quote
 
     def signals(self, claim: str, entry_id: str) -> tuple[Signals, int]:
         """Every signal about a claim, and which of the entry's sentences carries it best."""
         source = self._source(entry_id)
         text = Text(" ".join(claim.split()))
-        _, known, unknown = learnt()
-        weight = {word.stem: known.get(word.stem, unknown) for word in text.content}
+        weigh = learnt().weigh
+        weight = {word.stem: weigh(word.stem) for word in text.content}
         vector = self._embedder.embed([claim])[0]
         cosines = source.vectors @ vector
         chosen = _carrying(weight, source, cosines)
@@ -142,7 +155,7 @@ class SentenceSupport:
         )
         values = {
             **_nearness(source, vector, cosines, chosen),
-            **_unsaid(compared, weight, known, unknown),
+            **unsaid_signals(compared, weigh),
             **self._meanings(compared, [source.texts[i] for i in numpy.argsort(-cosines)[:NEAREST]]),
             **signals(compared, weight),
         }
@@ -159,13 +172,13 @@ class SentenceSupport:
         theirs = [word for text in nearest for word in _telling(text)]
         if not own or not theirs:
             return dict.fromkeys(WORD_SIGNALS, 0.0)
-        _, known, unknown = learnt()
+        weigh = learnt().weigh
         cosines = self._vectors(own) @ self._vectors(theirs).T
         cosines[numpy.array([[one.stem == two.stem for two in theirs] for one in own])] = 1.0
         return _word_signals(
             cosines.astype(numpy.float64),
-            numpy.array([known.get(word.stem, unknown) for word in own]),
-            numpy.array([known.get(word.stem, unknown) for word in theirs]),
+            numpy.array([weigh(word.stem) for word in own]),
+            numpy.array([weigh(word.stem) for word in theirs]),
             len(_telling(nearest[0])),
         )
 
@@ -235,35 +248,6 @@ def _nearness(source: Source, vector: Vector, cosines: Vector, chosen: Sequence[
     }
 
 
-def _unsaid(found: Compared, weight: Mapping[str, float], known: Mapping[str, float], unknown: float) -> Signals:
-    """How much of the claim's weight stands in its source, and what is left over, in a row and at the end."""
-    total = sum(weight.values()) + 1e-9
-    source, near = (frozenset[str]().union(*(text.stems for text in texts)) for texts in (found.context, found.near))
-    missing, nowhere = (
-        [value for stem, value in weight.items() if stem not in pool] for pool in (source, found.entry.stems)
-    )
-    largest = [*sorted(nowhere, reverse=True)[:3], 0.0, 0.0, 0.0]
-    row, rows, tail = 0.0, [0.0], 0.0
-    for word in found.claim.content:
-        row = 0.0 if word.stem in source else row + weight[word.stem]
-        rows.append(row)
-    tail = row
-    theirs = {word.stem: known.get(word.stem, unknown) for word in found.best.content}
-    return {
-        "recall": sum(value for stem, value in weight.items() if stem in found.best.stems) / total,
-        "precision": sum(value for stem, value in theirs.items() if stem in weight) / (sum(theirs.values()) + 1e-9),
-        "missing": sum(missing),
-        "missing_share": sum(missing) / total,
-        "missing_near": sum(value for stem, value in weight.items() if stem not in near) / total,
-        "nowhere": sum(nowhere),
-        "nowhere_share": sum(nowhere) / total,
-        **{f"nowhere_{place}": largest[place - 1] for place in (1, 2, 3)},
-        "row": max(rows),
-        "row_in_said": max(rows) * (1 - sum(missing) / total),
-        "tail": tail,
-    }
-
-
 WORD_SIGNALS = (
     "word", "word_missing", "word_1", "word_2", "word_3", "word_5", "word_gap", "word_gap_share", "word_best",
     "word_row", "word_back", "word_back_2", "word_swapped", "word_swapped_mean", "word_disorder", "word_covered",
@@ -282,16 +266,13 @@ def _word_signals(
         theirs: the weight of each column.
     """
     nearest, in_nearest, back = cosines.max(1), cosines[:, :in_best].max(1), cosines[:, :in_best].max(0)
-    missing = nearest < 1.0
-    lowest = numpy.sort(nearest)
-    row, rows = 0.0, [0.0]
-    for gap, is_missing in zip((1 - nearest) * own, missing, strict=True):
-        row = row + gap if is_missing else 0.0
-        rows.append(row)
-    changed = cosines[numpy.ix_(in_nearest < 0.999, numpy.flatnonzero(back < 0.999))]
-    alone = 0.0 if (in_nearest < 0.999).any() else 1.0
+    missing, gaps, lowest = nearest < 1.0, (1 - nearest) * own, numpy.sort(nearest)
+    rows = [0.0]
+    for gap, is_missing in zip(gaps.tolist(), missing.tolist(), strict=True):
+        rows.append(rows[-1] + gap if is_missing else 0.0)
+    changed = cosines[numpy.ix_(in_nearest < 1.0, numpy.flatnonzero(back < 1.0))]
+    alone = float((in_nearest == 1.0).all())
     places = cosines.argmax(1)[nearest > 0.5].tolist()
-    gaps = (1 - nearest) * own
     found = (
         float((nearest * own).sum() / own.sum()),
         float((nearest * own)[missing].sum() / own[missing].sum()) if missing.any() else 1.0,
@@ -299,7 +280,7 @@ def _word_signals(
         float(gaps.sum()),
         float(gaps.sum() / own.sum()),
         float((in_nearest * own).sum() / own.sum()),
-        float(max(rows)),
+        max(rows),
         float((back * theirs[:in_best]).sum() / theirs[:in_best].sum()),
         float(numpy.sort(back)[:2].mean()),
         float(changed.max()) if changed.size else alone,

@@ -59,35 +59,44 @@ HEDGE = frozenset(
 CLAUSE = frozenset(
     "while whereas but because since so although though which whose when if yet then unless as and than".split()
 )
+FILLER = CLAUSE | frozenset(
+    """whether therefore thus hence even rather really actually already per via upon among themselves itself however
+    moreover besides else also still within across toward towards along thereby otherwise""".split()
+)
+"""Words that the search keeps and that say nothing by themselves."""
 PLACED = frozenset(
     """more most after before above below over under all both few no nor not only same than up down again against
     without into out off each other once until""".split()
 )
 """Stop words of the search that decide what a sentence says."""
-OPPOSITES = """increase decrease reduce|raise lower reduce|rise fall drop|grow shrink decline|more less fewer|most least
-|higher lower|high low|highest lowest|above below|before after|better worse|best worst|well badly|good bad poor|large
-small|larger smaller|big small|bigger smaller|long short|longer shorter|fast slow|faster slower|quick slow|quickly
-slowly|cheap expensive costly|easy hard difficult|easier harder|early late|earlier later|first last|old new|older newer
-|stable unstable noisy|frequent rare|common rare|often rarely seldom|always never|again never|all none|everything nothing
-|gain lose|gain loss|win lose|add remove|keep drop remove discard change lose|preserve discard change lose|include
-exclude skip|allow forbid restrict prevent|accept reject|improve worsen hurt degrade|help hurt harm|helpful harmful
-|harmless harmful serious dangerous|strong weak|stronger weaker|strengthen weaken|over under|overvalued undervalued
-|overestimate underestimate|overfit underfit|overfitting underfitting|positive negative|inside outside|within beyond
-|same different|equal different|similar different|necessary unnecessary|required optional|useful useless|safe risky
-dangerous|reliable unreliable|narrow wide broad|widen narrow shrink|deep shallow|deeper shallower|simple complex|static
-dynamic|online offline|train test|training test serving|input output|encoder decoder|precision recall|ridge lasso|local
-global|public private|random deterministic|correlated independent|dependent independent|minimum maximum|minimize maximize
-|start end|visible hidden|reveal hide conceal|true false|correct wrong|right wrong|mean median|variance bias|left right
-|top bottom|forward backward|strict loose lenient|converge diverge|sparse dense|majority minority|frozen trainable|fixed
-variable|constant variable|known unknown|certain uncertain doubtful|sure unsure|direct indirect|explicit implicit
-|manual automatic|double halve|likely unlikely|possible impossible|sufficient insufficient|suffice insufficient|full
-empty|succeed fail|success failure|pass fail|cause prevent|need avoid|use avoid|shorten lengthen|macro micro|inflate
-lower deflate|few many|little much|weekday weekend|buy sell|teacher student|generator discriminator critic|flat steep
-|sharp blurred smooth|clean noisy|fresh stale|present missing|tight loose|soft hard|cost save|coarse fine|outward inward
-|exceed below|reward punish|agree differ|match differ|forget retain remember|sooner later|untouched distort change
-|unchanged change|remain disappear remove|leave remove answer|cope struggle|observed imputed filled|real synthetic fake
-|optimistic pessimistic|source target|support contradict|confirm refute|supervised unsupervised|horizontal vertical
-|with without|speed slow cost"""
+EMPTY = FILLER | COUNTS.keys() | SCALES.keys()
+OPPOSITES = """increase decrease reduce | raise lower reduce | rise fall drop | grow shrink decline | more less fewer
+| most least | higher lower | high low | highest lowest | above below | before after | better worse | best worst |
+well badly | good bad poor | large small | larger smaller | big small | bigger smaller | long short | longer shorter |
+fast slow | faster slower | quick slow | quickly slowly | cheap expensive costly | easy hard difficult | easier harder
+| early late | earlier later | first last | old new | older newer | stable unstable noisy | frequent rare | common
+rare | often rarely seldom | always never | again never | all none | everything nothing | gain lose | gain loss | win
+lose | add remove | keep drop remove discard change lose | preserve discard change lose | include exclude skip | allow
+forbid restrict prevent | accept reject | improve worsen hurt degrade | help hurt harm | helpful harmful | harmless
+harmful serious dangerous | strong weak | stronger weaker | strengthen weaken | over under | overvalued undervalued |
+overestimate underestimate | overfit underfit | overfitting underfitting | positive negative | inside outside | within
+beyond | same different | equal different | similar different | necessary unnecessary | required optional | useful
+useless | safe risky dangerous | reliable unreliable | narrow wide broad | widen narrow shrink | deep shallow | deeper
+shallower | simple complex | static dynamic | online offline | train test | training test serving | input output |
+encoder decoder | precision recall | ridge lasso | local global | public private | random deterministic | correlated
+independent | dependent independent | minimum maximum | minimize maximize | start end | visible hidden | reveal hide
+conceal | true false | correct wrong | right wrong | mean median | variance bias | left right | top bottom | forward
+backward | strict loose lenient | converge diverge | sparse dense | majority minority | frozen trainable | fixed
+variable | constant variable | known unknown | certain uncertain doubtful | sure unsure | direct indirect | explicit
+implicit | manual automatic | double halve | likely unlikely | possible impossible | sufficient insufficient | suffice
+insufficient | full empty | succeed fail | success failure | pass fail | cause prevent | need avoid | use avoid |
+shorten lengthen | macro micro | inflate lower deflate | few many | little much | weekday weekend | buy sell | teacher
+student | generator discriminator critic | flat steep | sharp blurred smooth | clean noisy | fresh stale | present
+missing | tight loose | soft hard | cost save | coarse fine | outward inward | exceed below | reward punish | agree
+differ | match differ | forget retain remember | sooner later | untouched distort change | unchanged change | remain
+disappear remove | leave remove answer | cope struggle | observed imputed filled | real synthetic fake | optimistic
+pessimistic | source target | support contradict | confirm refute | supervised unsupervised | horizontal vertical |
+with without | speed slow cost"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +153,7 @@ class Text:
 def opposites() -> dict[str, set[str]]:
     """Each stem's opposites."""
     found: dict[str, set[str]] = {}
-    for row in " ".join(OPPOSITES.split()).split("|"):
+    for row in OPPOSITES.split("|"):
         first, *others = (stem_of(word) for word in row.split())
         for other in others:
             if other != first:
@@ -161,6 +170,7 @@ def stem_of(word: str) -> str:
 
 
 def negates(word: str) -> bool:
+    """Whether a word by itself turns a statement round."""
     return word in NOT or word.endswith("n't")
 
 
@@ -174,7 +184,7 @@ def _words(text: str) -> Iterator[Word]:
             if word not in CLAUSE:
                 continue
         figure = word[0].isdigit()
-        content = bool(terms(word)) and not figure and word not in COUNTS and word not in SCALES
+        content = bool(terms(word)) and not figure and word not in EMPTY
         if word in AGAINST or word.endswith("n't"):
             denied = seen
         elif content:
@@ -183,7 +193,7 @@ def _words(text: str) -> Iterator[Word]:
             (match.start() > 0 and shown[0].isupper()) or any(sign.isupper() or sign.isdigit() for sign in shown[1:])
         )
         negated = content and word not in AGAINST and seen - denied <= 2
-        yield Word(word, "" if figure else stem_of(word), content, clause, negated, named)
+        yield Word(word, "" if figure or word in FILLER else stem_of(word), content, clause, negated, named)
 
 
 def _figures(text: str) -> Iterator[Figure]:

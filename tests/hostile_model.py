@@ -7,13 +7,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rag.tutor import Tutor
-from rag.types import Answer, Embedder, Matrix
+import numpy
+
+from rag.cache import AnswerCache
+from rag.types import Answer, Embedder, Matrix, Vector
 from rag.wiring import Library
 from tests.servers import CHAT, ChatServer, Reply, serving, stream_reply
 
@@ -40,16 +41,26 @@ LETTERS = str.maketrans("ЅСΝᏚϹ", "SCNSC")
 
 
 class Remembering:
-    """An embedder that is asked for the same texts only once: the real one, which takes most of the time."""
+    """The real embedder, which takes most of the time of these tests, asked once for each text."""
 
     def __init__(self, embedder: Embedder) -> None:
         self.name = embedder.name
         self.token_limit = embedder.token_limit
         self.count_tokens = embedder.count_tokens
-        self._embed = lru_cache(maxsize=None)(lambda texts: embedder.embed(texts))
+        self._embedder = embedder
+        self._known: dict[str, Vector] = {}
 
     def embed(self, texts: Sequence[str]) -> Matrix:
-        return self._embed(tuple(texts)).copy()
+        missing = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if missing:
+            self._known.update(zip(missing, self._embedder.embed(missing), strict=True))
+        return numpy.stack([self._known[text] for text in texts])
+
+    def prepare(self, texts: Iterable[str]) -> None:
+        """Embeds texts that will be asked for; eight of a length at once take half the time."""
+        ordered = sorted(set(texts), key=len)
+        for start in range(0, len(ordered), 8):
+            self.embed(ordered[start : start + 8])
 
 
 def rows(name: str) -> list[dict[str, Any]]:
@@ -78,7 +89,7 @@ def claim(text: str, *sources: Any) -> dict[str, Any]:
 
 def pieces(content: str) -> Reply:
     """A reply that is streamed in short pieces, cut anywhere."""
-    return stream_reply(*re.findall(r"(?s).{1,40}", content))
+    return stream_reply(*re.findall(r"(?s).{1,200}", content))
 
 
 def said(claims: Sequence[Mapping[str, Any]]) -> Reply:
@@ -87,19 +98,25 @@ def said(claims: Sequence[Mapping[str, Any]]) -> Reply:
 
 
 @contextmanager
-def attacked(books: Library, *replies: Reply) -> Iterator[tuple[Tutor, ChatServer]]:
-    """A tutor over the open parts of a library whose language model says these things in turn."""
+def attacked(books: Library, *replies: Reply) -> Iterator[tuple[Library, ChatServer]]:
+    """A library over the open parts of another, whose language model says these things in turn."""
     with TemporaryDirectory() as home, serving({CHAT: replies}) as server:
         changes = {"base_url": server.url, "model": MODEL, "claims": MOST, "home": Path(home)}
         mine = Library(books.settings.model_copy(update=changes), books.folder)
         vars(mine).update({name: getattr(books, name) for name in SHARED})
         try:
-            yield mine.tutor(), server
+            yield mine, server
         finally:
             mine.kept.close()
 
 
-def told(books: Library, question: str, reply: Reply) -> Answer:
-    """The answer to a question when the model says this."""
-    with attacked(books, reply) as (tutor, _):
-        return tutor.ask(question)
+def told(books: Library, question: str, replies: Sequence[Reply]) -> list[Answer]:
+    """The answers to one question when the model says one of these after the other."""
+    answers = []
+    with attacked(books, *replies) as (mine, server):
+        for number, _ in enumerate(replies):
+            mine.kept.close()
+            vars(mine)["kept"] = AnswerCache(mine.settings.home / str(number))  # or the first answer would stay
+            answers.append(mine.tutor().ask(question))
+        assert len(server.requests) == len(replies)
+    return answers

@@ -94,8 +94,8 @@ def test_ask_prints_json_of_the_promised_shape(command: list[str], real: Setting
     assert done.stderr == ""
     answer = json.loads(done.stdout)
     assert list(answer) == [
-        "question", "standalone_question", "status", "text", "claims", "sources", "retrieved", "model", "notices",
-        "dropped_claims", "timings_ms",
+        "question", "standalone_question", "status", "text", "message", "claims", "quoted", "sources", "related",
+        "choices", "uncovered", "covered", "retrieved", "model", "notices", "dropped_claims", "timings_ms",
     ]  # fmt: skip
     assert answer["sources"][0]["id"] == answer["retrieved"][0]
     assert set(answer["timings_ms"]) == {"retrieve", "generate", "verify", "total"}

@@ -25,14 +25,15 @@ from rag.settings import PROJECT
 ROOMS = ("rag", "ingest", "ui", "eval", "practice")
 PLAN = {
     "rag/types.py": 0, "rag/errors.py": 0, "rag/settings.py": 0, "rag/catalog.py": 0,
-    "rag/shape.py": 0,
+    "rag/shape.py": 0, "rag/request.py": 0, "rag/exchange.py": 0, "rag/completion.py": 0, "rag/refusal.py": 0,
     "rag/embed.py": 1, "rag/query_embed.py": 1, "rag/vectors.py": 1, "rag/keyword.py": 1, "rag/llm.py": 1,
     "rag/weights.py": 1, "rag/spelling.py": 1, "rag/store.py": 1, "rag/manifest.py": 1,
     "rag/coverage.py": 1, "rag/cross_encoder.py": 1, "rag/cache.py": 1,
+    "rag/local_llm.py": 1,
     "rag/retrieve.py": 2, "rag/answer.py": 2, "rag/cite.py": 2, "rag/support.py": 2, "rag/passages.py": 2,
     "rag/converse.py": 2, "rag/rerank.py": 2, "rag/abstain.py": 2,
     "rag/pace.py": 2, "rag/clean.py": 2, "rag/reply.py": 2, "rag/question.py": 2, "rag/parts.py": 2,
-    "rag/written.py": 2,
+    "rag/written.py": 2, "rag/pick.py": 2, "rag/rules.py": 2, "rag/wording.py": 2,
     "ingest/guides.py": 2, "ingest/questions.py": 2, "ingest/chunk.py": 2, "ingest/sentences.py": 2,
     "ingest/limits.py": 2, "ingest/decode.py": 2, "ingest/mend.py": 2, "ingest/html_text.py": 2,
     "ingest/docx_text.py": 2, "ingest/pdf_text.py": 2, "ingest/extract.py": 2, "ingest/marks.py": 2,
@@ -51,7 +52,7 @@ HOMES = {
     "chromadb": ("rag/vectors.py",),
     "sentence_transformers": ("rag/embed.py", "rag/cross_encoder.py"),
     "torch": ("rag/embed.py", "rag/cross_encoder.py"),
-    "transformers": ("rag/embed.py",),
+    "transformers": ("rag/embed.py", "rag/cross_encoder.py"),
     "onnxruntime": ("rag/query_embed.py",),
     "tokenizers": ("rag/query_embed.py",),
     "rank_bm25": ("rag/keyword.py",),
@@ -60,6 +61,7 @@ HOMES = {
     "symspellpy": ("rag/spelling.py",),
     "huggingface_hub": ("rag/weights.py",),
     "diskcache": ("rag/cache.py",),
+    "xllamacpp": ("rag/local_llm.py",),
     "markdown_it": ("ingest/chunk.py",),
     "charset_normalizer": ("ingest/decode.py",),
     "ftfy": ("ingest/mend.py",),
@@ -67,7 +69,7 @@ HOMES = {
     "docx": ("ingest/docx_text.py",),
     "pypdfium2": ("ingest/pdf_text.py",),
     "filelock": ("ingest/lock.py",),
-    "sklearn": ("eval/calibrate.py",),
+    "sklearn": ("eval/calibrate.py", "eval/support.py"),
     "ragas": ("eval/*ragas*.py",),
     "instructor": ("eval/*ragas*.py",),
     "typer": ("ui/*.py", "eval/*.py"),
@@ -89,7 +91,7 @@ HEAVY = {
     "instructor", "huggingface_hub", "streamlit", "pypdfium2", "docx", "selectolax", "ftfy", "charset_normalizer",
     "langchain_chroma", "langchain_classic", "langchain_community", "langchain_core", "langchain_huggingface",
     "langchain_text_splitters", "llama_index", "haystack", "haystack_integrations", "sklearn",
-    "diskcache",
+    "diskcache", "xllamacpp",
 }  # fmt: skip
 """What takes so long to import that a command which does without it must not pay for it."""
 

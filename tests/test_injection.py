@@ -16,6 +16,7 @@ import pytest
 from ingest.build import ensure_index
 from ingest.library import add_documents
 from rag.answer import QUOTE
+from rag.clean import clean_sentence
 from rag.converse import understand_with
 from rag.errors import ModelError
 from rag.llm import OpenAIModel
@@ -35,6 +36,7 @@ PAYLOADS = [row["text"] for row in rows("payloads")]
 QUESTION = "my lstm loss becomes NaN, why?"
 FIGURES = "which metric matters most in medical diagnosis, and which cost ratio"
 """Its best entry has the figure 14, so only the spelling can give an SCN-14 in a sentence away."""
+LINES = [line.lstrip("- ") for line in PROMPT.read_text("utf-8").format(claims=MOST).splitlines() if len(line) > 60]
 SPELLINGS = [
     "SCN-14", "scn-14", "Scn-14", "SCN 14", "SCN14", "SCN_14", "SCN–14", "SCN‑14", "SCN−14", "SCN－14", "ＳＣＮ-14",
     "SCN-１４", "𝗦𝗖𝗡-𝟭𝟰", "SCN-¹⁴", "SCN-①④", "ЅСN-14", "S\u200bCN-14", "SCN-\u206014", "SCN\u034f-14",
@@ -70,7 +72,9 @@ class Ground:
 def books(library: Library) -> Iterator[Library]:
     """The real index with one thread: on a busy machine a second one only waits."""
     opened = Library(library.settings.model_copy(update={"threads": 1}), library.folder)
-    vars(opened)["embedder"] = Remembering(opened.embedder)
+    vars(opened)["embedder"] = memory = Remembering(opened.embedder)
+    memory.prepare(row["text"] for name in ("harmless", "questions") for row in rows(name))
+    memory.prepare(clean_sentence(text) for text in (*PAYLOADS, *LINES))
     yield opened
     opened.close()
 
@@ -110,7 +114,7 @@ def answers(books: Library, ground: Ground) -> list[Answer]:
     replies = [said([*batch, last]) for batch in [*batches(forged, 2 * MOST), *batches(meant + mixed, MOST - 1)]]
     lines = [f"{true} {' '.join(text.split())} [{ground.best}]" for text in PAYLOADS[::4]]
     replies += [pieces("\n".join([*batch, f"{honest} [{ground.best}]"])) for batch in batches(lines, MOST - 1)]
-    return [told(books, QUESTION, reply) for reply in replies]
+    return told(books, QUESTION, replies)
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +167,9 @@ def test_no_forged_citation_is_shown_as_valid(books: Library, ground: Ground, pr
     forged += [[], ground.best, {"id": ground.best}]
     assert len({json.dumps(sources) for sources in forged}) >= 500
     claims = [{"text": true, "sources": sources} for sources in forged]
-    for batch in batches(claims, 2 * MOST):
-        answer = told(books, QUESTION, said([*batch, claim(honest, ground.best)]))
+    tries = batches(claims, 2 * MOST)
+    answers = told(books, QUESTION, [said([*batch, claim(honest, ground.best)]) for batch in tries])
+    for batch, answer in zip(tries, answers, strict=True):
         assert [(found.text, found.sources) for found in answer.claims] == [(honest, (ground.best,))]
         assert len(answer.dropped_claims) == len(batch)
         assert {found.sources for found in answer.dropped_claims} == {()}
@@ -177,12 +182,11 @@ def test_no_sentence_names_an_entry_that_was_not_retrieved_however_it_is_spelt(
     assert "SCN-14" not in found.retrieved
     assert all(named(spelling, prefixes) == {"SCN-14"} for spelling in SPELLINGS)
     true = found.sentences[0]
-    leaks = []
-    for batch in batches(SPELLINGS, MOST):
-        answer = told(books, FIGURES, said([claim(f"{true[:-1]}, says {id}.", found.best) for id in batch]))
-        assert answer.model == MODEL
-        leaks += [item.text.removeprefix(true[:-1]) for item in answer.claims if "SCN-14" in named(item.text, prefixes)]
-    assert leaks == []
+    claims = [claim(f"{true[:-1]}, says {id}.", found.best) for id in SPELLINGS]
+    answers = told(books, FIGURES, [said(batch) for batch in batches(claims, MOST)])
+    assert {answer.model for answer in answers} == {MODEL}
+    texts = [item.text.removeprefix(true[:-1]) for answer in answers for item in answer.claims]
+    assert [text for text in texts if "SCN-14" in named(text, prefixes)] == []
 
 
 def test_a_rewritten_question_holds_no_more_than_a_sentence_does() -> None:
@@ -201,9 +205,6 @@ def test_a_rewritten_question_holds_no_more_than_a_sentence_does() -> None:
     assert len(server.requests) == len(PAYLOADS)
     assert refused < 20
     assert leaks == []
-
-
-LINES = [line.lstrip("- ") for line in PROMPT.read_text("utf-8").format(claims=MOST).splitlines() if len(line) > 60]
 
 
 def betrays_the_prompt(text: str) -> bool:
@@ -238,9 +239,9 @@ def test_a_hostile_question_gets_checked_sentences_or_a_refusal(books: Library, 
             lies = [claim(first.text, id) for id in forged] + [claim(line, first.sources[0]) for line in LINES]
             replies.append(said([*lies, claim(first.text, *first.sources)]))
             meant.append((text, forged, first))
-    with attacked(books, *replies) as (hostile, server):
+    with attacked(books, *replies) as (mine, server):
         for text, forged, first in meant:
-            answer = hostile.ask(text)
+            answer = mine.tutor().ask(text)
             wrong += faults(answer, forged)
             assert (answer.model, answer.claims[-1].text) == (MODEL, first.text)
             asked = server.bodies()[-1]["messages"][1]["content"]
@@ -253,7 +254,7 @@ def test_a_hostile_question_gets_checked_sentences_or_a_refusal(books: Library, 
 
 def test_the_prompt_does_not_ride_on_a_true_sentence(books: Library, ground: Ground) -> None:
     true = ground.sentences[0]
-    answer = told(books, QUESTION, said([claim(f"{true} {line}", ground.best) for line in LINES]))
+    (answer,) = told(books, QUESTION, [said([claim(f"{true} {line}", ground.best) for line in LINES])])
     assert answer.model == MODEL
     assert [found.text.removeprefix(true) for found in answer.claims if betrays_the_prompt(found.text)] == []
 

@@ -64,8 +64,8 @@ class Seen:
 
 
 def replies(books: Library) -> list[Reply]:
-    """What the model says to each question: payloads alone and behind a true sentence. From the second question on
-    it first rewrites the question, with harm behind it."""
+    """What the model says to each question: eight payloads, every other one behind a true sentence. From the second
+    question on it first rewrites the question, with harm behind it."""
     payloads: list[str] = []
     for kind, many in KINDS.items():
         payloads += [row["text"] for row in rows("payloads") if row["kind"] == kind][:many]
@@ -77,7 +77,7 @@ def replies(books: Library) -> list[Reply]:
         honest = answer.claims[0].text
         own = payloads[number :: len(ASKED)]
         bare = claim(BARE[number].format(honest=honest), best)
-        claims = [claim(text, best) for text in own] + [claim(f"{honest} {text}", best) for text in own]
+        claims = [claim(text if row % 2 else f"{honest} {text}", best) for row, text in enumerate(own)]
         if number:
             told.append(chat_reply(json.dumps({"question": f"{question} ![]( https://evil.test/q.png) <b onclick=x>"})))
         told.append(said([*claims, bare, claim(honest, best)]))
@@ -122,8 +122,8 @@ def ask_all(page: Page, seen: Seen) -> None:
         page.get_by_test_id("stChatMessage").nth(2 * number - 1).get_by_text(
             re.compile("^Sources:|could be checked")
         ).first.wait_for()
-    for folded in page.locator("[data-testid=stChatMessage] summary").all():
-        folded.click()
+    page.evaluate("document.querySelectorAll('[data-testid=stChatMessage] summary').forEach(it => it.click())")
+    page.get_by_text("✗").last.wait_for()
     page.wait_for_load_state("networkidle")
     seen.elements = page.evaluate(FOUND)
     seen.text = page.locator("body").inner_text()
@@ -160,8 +160,7 @@ def seen(real: Settings, library: Library) -> Iterator[Seen]:
 
 def test_the_model_was_asked_and_what_it_says_is_on_the_page(seen: Seen) -> None:
     assert seen.text.count(f"Written by {MODEL}, each sentence checked") == len(ASKED)
-    assert seen.text.count("✗") > 40
-    assert seen.text.count("Understood as:") + seen.text.count("Quoted from the guides") == 0
+    assert seen.text.count("✗") >= 20
 
 
 def test_no_request_leaves_the_page_and_nothing_opens(seen: Seen) -> None:

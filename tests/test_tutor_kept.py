@@ -10,6 +10,7 @@ from rag.answer import QUOTE
 from rag.cache import AnswerCache
 from rag.errors import ModelError
 from rag.pace import Pace
+from rag.tutor import Limits
 from rag.types import Shown, Turn
 from tests.fakes import FakeChat, Scripted
 from tests.tutoring import (
@@ -68,6 +69,21 @@ def test_another_model_question_or_fingerprint_asks_again(cache: AnswerCache) ->
     assert a_tutor(one, kept=cache).ask(COLLAPSE).sources[0].id == "SCN-20"
     assert (len(one.calls), len(other.calls)) == (3, 1)
     assert len(a_tutor(one, other, kept=cache).ask(DRIFT).claims) == 1
+
+
+def test_another_question_about_the_same_entry_is_asked_of_the_model(cache: AnswerCache) -> None:
+    chat = FakeChat().enqueue(drift(WRITTEN[0]), drift(WRITTEN[1]))
+    first, second = (a_tutor(chat, kept=cache).ask(question) for question in (DRIFT, DRIFT[:-1]))
+    assert first.retrieved == second.retrieved
+    assert second.claims == written(WRITTEN[1])
+
+
+def test_the_same_words_about_the_same_entry_may_mean_something_else(cache: AnswerCache) -> None:
+    chat = FakeChat().enqueue(drift(WRITTEN[0]), drift(WRITTEN[1]))
+    tutor = a_tutor(chat, kept=cache, judge=always(1.0), limits=Limits(300, 20, sources=1, claims=6))
+    first, second = (tutor.ask("why?", [Turn("user", text)]) for text in (DRIFT, "How is data drift found?"))
+    assert first.retrieved == second.retrieved == ("FND-03",)
+    assert second.claims == written(WRITTEN[1])
 
 
 def test_the_same_words_in_another_conversation_are_another_question(cache: AnswerCache) -> None:

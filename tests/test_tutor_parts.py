@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from rag.answer import QUOTE
-from rag.tutor import COVERED, NOT_COVERED, PART_OPEN
+from rag.tutor import COVERED, NOT_COVERED, PART_OPEN, Limits
 from rag.types import Hit, Turn, Vector
 from tests.fakes import FakeChat
 from tests.tutoring import COLLAPSE, DRIFT, EMBEDDER, FIRST, Judge, a_tutor, always, assert_refused, drift, quoted
@@ -49,8 +49,13 @@ def test_a_part_that_is_covered_is_answered_even_when_the_whole_is_not(odds: flo
 
 def test_a_question_of_which_no_part_is_covered_is_refused_whole() -> None:
     answer = a_tutor(judge=judging(whole=0.3, drift=0.4, weather=0.1)).ask(BOTH)
-    assert (answer.status, answer.uncovered, answer.choices) == ("not_covered", (), ())
+    assert (answer.status, answer.uncovered, answer.covered) == ("not_covered", (), 0.3)
     assert_refused(answer, NOT_COVERED)
+
+
+def test_where_nothing_is_found_no_part_is_called_open() -> None:
+    answer = a_tutor(judge=judging(whole=0.9, drift=0.9, weather=0.1), limits=Limits(300, 20, 0, 6)).ask(BOTH)
+    assert (answer.status, answer.uncovered) == ("not_covered", ())
 
 
 def test_a_question_that_is_covered_in_all_its_parts_is_answered() -> None:

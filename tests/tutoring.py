@@ -1,14 +1,14 @@
 """A whole tutor over fakes: three entries, one without a quotable sentence, and models told what to say."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from rag.answer import QUOTE, AnswerWriter, QuoteWriter
+from rag.answer import QUOTE, AnswerWriter, Draft, QuoteWriter
 from rag.cite import Gate
 from rag.keyword import KeywordIndex
 from rag.retrieve import DenseSearcher, Retriever
 from rag.tutor import Limits, Tutor, Writers
-from rag.types import Answer, AnswerKeeper, Chunk, Claim, Hit, Vector
+from rag.types import Answer, AnswerKeeper, Chunk, Claim, Hit, Retrieval, Vector
 from rag.written import LanguageModelWriter
 from tests.fakes import FakeChat, FakeChecker, FakeEntries, ListIndex, WordEmbedder, an_entry
 
@@ -34,6 +34,14 @@ SUPPORT = {
 }
 LIMITS = Limits(question=300, history=20, sources=2, claims=6)
 Judge = Callable[[Vector, Sequence[Hit]], float]
+
+
+class Held(LanguageModelWriter):
+    """Keeps its drafts: an iterator that nobody holds is closed by Python itself, whether or not the tutor does it."""
+
+    def write(self, retrieval: Retrieval) -> Iterator[Draft]:
+        self.held = super().write(retrieval)
+        return self.held
 
 
 def by_score(vector: Vector, hits: Sequence[Hit]) -> float:
@@ -69,7 +77,7 @@ def a_tutor(
     dense = DenseSearcher(EMBEDDER, ListIndex(chunks, EMBEDDER), {chunk.id: chunk.entry_id for chunk in chunks})
     retriever = Retriever(dense, KeywordIndex.build(list(questions.items())), judge=judge)
     known: dict[str, AnswerWriter] = {QUOTE: QuoteWriter(entries, limits.claims)}
-    known.update({chat.name: LanguageModelWriter(chat, entries, limits.claims) for chat in chats})
+    known.update({chat.name: Held(chat, entries, limits.claims) for chat in chats})
     writers = Writers(known.get, default or (chats[0].name if chats else QUOTE), rewriter, fingerprint, kept)
     return Tutor(entries, retriever, Gate(entries, FakeChecker(SUPPORT)), writers, limits, notices)
 

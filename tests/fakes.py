@@ -36,7 +36,10 @@ def a_hit(entry_id: str, rank: int = 1, **scores: float) -> Hit:
 
 def a_retrieval(question: str, vector: Vector, **scores: float) -> Retrieval:
     """Hits on the named entries in the order given, `QNA_03=0.8` standing for QNA-03 with that score."""
-    hits = [a_hit(name.replace("_", "-"), rank, score=score, cosine=score) for rank, (name, score) in enumerate(scores.items(), 1)]
+    hits = [
+        a_hit(name.replace("_", "-"), rank, score=score, cosine=score)
+        for rank, (name, score) in enumerate(scores.items(), 1)
+    ]
     return Retrieval(question, vector, tuple(hits))
 
 

@@ -1,5 +1,7 @@
-"""A language model in an attacker's hands, and what counts as harm: spelt out apart from `rag/clean.py`, so that
-its holes show."""
+"""A language model in an attacker's hands, and what counts as harm.
+
+Harm is spelt out apart from `rag/clean.py`, so that its holes show.
+"""
 
 import html
 import json

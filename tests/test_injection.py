@@ -4,28 +4,21 @@ A real endpoint plays a model in an attacker's hands; client, tutor, weights and
 """
 
 import json
-import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingest.build import ensure_index
-from ingest.library import add_documents
 from rag.answer import QUOTE
 from rag.clean import clean_sentence
 from rag.converse import understand_with
 from rag.errors import ModelError
 from rag.llm import OpenAIModel
-from rag.settings import Settings
 from rag.types import Answer, Claim, Turn
 from rag.wiring import Library
 from rag.written import PROMPT
-from tests.conftest import silent
-from tests.document_files import pdf, show, write
 from tests.hostile_model import HARM, MODEL, MOST, Remembering, attacked, claim, named, pieces, rows, said, told, unseen
 from tests.servers import CHAT, chat_reply, serving
 from ui.text import answer_text

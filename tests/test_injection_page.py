@@ -64,8 +64,10 @@ class Seen:
 
 
 def replies(books: Library) -> list[Reply]:
-    """What the model says to each question: eight payloads, every other one behind a true sentence. From the second
-    question on it first rewrites the question, with harm behind it."""
+    """What the model says to each question: eight payloads, every other one behind a true sentence.
+
+    From the second question on it first rewrites the question, with harm behind it.
+    """
     payloads: list[str] = []
     for kind, many in KINDS.items():
         payloads += [row["text"] for row in rows("payloads") if row["kind"] == kind][:many]
@@ -155,7 +157,7 @@ def seen(real: Settings, library: Library) -> Iterator[Seen]:
             ask_all(page, found)
             browser.close()
         assert len(server.requests) == 2 * len(ASKED) + 1, server.paths()
-    yield found
+    return found
 
 
 def test_the_model_was_asked_and_what_it_says_is_on_the_page(seen: Seen) -> None:

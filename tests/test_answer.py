@@ -3,8 +3,8 @@
 import pytest
 
 from rag.answer import FEWEST, LEAD_BONUS, NEAR_TIE, OTHER_ORIGIN_TIE, WINDOW, QuoteWriter
-from rag.types import Vector
-from tests.fakes import FakeEntries, a_retrieval, an_entry, unit
+from rag.types import Retrieval, Vector
+from tests.fakes import FakeEntries, a_hit, a_retrieval, an_entry, unit
 
 QUESTION = unit(1, *11 * [0])
 CAVEAT = "Often said: LoRA trains 5% of the parameters. In fact 0.1% to 1% is typical."
@@ -126,3 +126,12 @@ def test_a_guide_is_quoted_beside_a_document_too_unless_its_words_are_too_far_aw
 def test_the_first_sentences_of_a_document_without_headings_are_preferred() -> None:
     sentences = in_entry("DOC-1", 0.5, 0.5, 0.58, section="")
     assert quoted(2, *sentences, DOC_1=0.9) == ["DOC-1 s1", "DOC-1 s2"]
+
+
+@pytest.mark.parametrize(("cosine", "shown"), [(0.65, ["A-1", "DOC-1"]), (0.5, ["A-1"]), (0.95, ["A-1"])])
+def test_guides_and_documents_are_compared_by_their_best_chunks_alone(cosine: float, shown: list[str]) -> None:
+    entries = [an_entry("A-1"), an_entry("DOC-1", origin="document")]
+    source = FakeEntries(entries, *in_entry("A-1", 0.6), *in_entry("DOC-1", 0.6))
+    hits = (a_hit("A-1", score=1.2, cosine=0.7), a_hit("DOC-1", 2, score=0.2, cosine=cosine))
+    drafts = QuoteWriter(source, 6).write(Retrieval("Q?", QUESTION, hits))
+    assert [draft.sources[0] for draft in drafts] == shown

@@ -132,7 +132,7 @@ def ask_all(page: Page, seen: Seen) -> None:
 
 
 @pytest.fixture(scope="module")
-def seen(real: Settings, library: Library) -> Iterator[Seen]:
+def seen(real: Settings, library: Library) -> Seen:
     """One conversation with the hostile model."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:

@@ -106,6 +106,15 @@ def test_standing_notices_come_first_with_every_answer(question: str) -> None:
     assert answer.notices[0] == "The index is old."
 
 
+def test_that_nothing_but_quotations_can_be_had_is_said_with_those_and_last() -> None:
+    chat = FakeChat().enqueue(drift(FIRST), ModelError("It failed."))
+    tutor = a_tutor(chat, default=QUOTE, notices=["The index is old."], quoting="No model is configured.")
+    assert tutor.ask(DRIFT).notices == ("The index is old.", "No model is configured.")
+    assert tutor.ask(OUTSIDE).notices == ("The index is old.",)
+    assert tutor.ask(DRIFT, model="fake-chat").notices == ("The index is old.",)
+    assert len(tutor.ask(DRIFT, model="fake-chat").notices) == 2
+
+
 def test_the_writer_is_the_default_unless_another_is_named() -> None:
     chat = FakeChat().enqueue(drift(FIRST))
     assert a_tutor(chat, default=QUOTE).ask(DRIFT).model == QUOTE

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from rag.errors import QuestionError
 from rag.settings import Settings
 from rag.shape import answer_to_dict
+from rag.tutor import NO_LLM
 from rag.wiring import Library
 from tests.servers import CHAT, MODELS, ChatServer, Reply, chat_reply, failure, models_reply, serving, streamed
 
@@ -166,9 +167,8 @@ def test_who_chose_quotations_is_not_told_that_a_model_is_missing(opened: Openin
 
 def test_without_an_endpoint_only_quotations_can_be_had(opened: Opening) -> None:
     tutor = opened().tutor(("The index is old.",))
-    notices = tutor.ask(QUESTION).notices
-    assert notices[0] == "The index is old."
-    assert notices[1].startswith("No language model is configured")
+    assert tutor.ask(QUESTION).notices == ("The index is old.", NO_LLM)
+    assert tutor.ask("what is the capital of France").notices == ("The index is old.",)
     with pytest.raises(QuestionError, match="There is no model called 'tiny'"):
         tutor.reply(QUESTION, model="tiny")
 

@@ -63,6 +63,7 @@ def a_tutor(
     rewriter: FakeChat | None = None,
     kept: AnswerKeeper | None = None,
     fingerprint: str = "",
+    quoting: str = "",
     questions: Mapping[str, str] = QUESTIONS,
 ) -> Tutor:
     """A tutor whose language models are these; the first of them writes unless `default` says otherwise.
@@ -78,7 +79,7 @@ def a_tutor(
     retriever = Retriever(dense, KeywordIndex.build(list(questions.items())), judge=judge)
     known: dict[str, AnswerWriter] = {QUOTE: QuoteWriter(entries, limits.claims)}
     known.update({chat.name: Held(chat, entries, limits.claims) for chat in chats})
-    writers = Writers(known.get, default or (chats[0].name if chats else QUOTE), rewriter, fingerprint, kept)
+    writers = Writers(known.get, default or (chats[0].name if chats else QUOTE), rewriter, fingerprint, kept, quoting)
     return Tutor(entries, retriever, Gate(entries, FakeChecker(SUPPORT)), writers, limits, notices)
 
 

@@ -4,12 +4,15 @@ A claim exists only if every id it names was retrieved and at least one of those
 it. What fails is kept apart and counted, never repaired silently.
 """
 
+import re
 from collections.abc import Collection
 
 from rag.answer import Draft
 from rag.clean import clean_sentence, foreign_ids, suspicious
 from rag.support import SUPPORTED
 from rag.types import Claim, EntrySource, SupportChecker
+
+SENTENCES = re.compile(r"(?<=[.!?])\s+")
 
 
 class Gate:
@@ -34,6 +37,9 @@ class Gate:
         sources = " ".join(self._said(source) for source in draft.sources)
         if suspicious(text) or foreign_ids(text, set(retrieved), sources):
             return Claim(text, (), 0.0, ""), False
+        # What rides on a true sentence is not true for that: each sentence has to be supported by itself.
+        if any(self._best(piece, draft) < SUPPORTED for piece in SENTENCES.split(text)[1:]):
+            return Claim(text, (), 0.0, ""), False
         checked = [(*self._checker.support(text, source), source) for source in draft.sources]
         carrying = tuple(source for support, _, source in checked if support >= SUPPORTED)
         support, quote, _ = max(checked)
@@ -46,6 +52,9 @@ class Gate:
             if any(sentence.text == draft.text and sentence.quote == draft.quote for sentence in sentences):
                 return Claim(draft.text, (source,), 1.0, draft.quote), True
         return Claim(draft.text, (), 0.0, ""), False
+
+    def _best(self, piece: str, draft: Draft) -> float:
+        return max(self._checker.support(piece, source)[0] for source in draft.sources)
 
     def _said(self, entry_id: str) -> str:
         entry = self._entries.entry(entry_id)

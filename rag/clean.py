@@ -11,6 +11,11 @@ import unicodedata
 BRACKETS = str.maketrans("［］【】〔〕〖〗", "[][][][]")
 DASHES = str.maketrans("‐‑‒–—−﹣－", "-" * 8)
 ROUNDS = 6
+SELECTORS = (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {chr(code) for code in SELECTORS}
+    chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+}
+"""Letters by their category that show nothing."""
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 COMMENT = re.compile(r"<!--.*?(-->|$)", re.DOTALL)
 ELEMENT = re.compile(r"<(script|style|iframe|svg|object|noscript|template)\b.*?(</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
@@ -29,12 +34,13 @@ COMMAND = re.compile(r"\\[a-zA-Z]+\*?(\s*\{[^{}]*\})*")
 DIRECTIVE = re.compile(r":[a-z][a-z-]*\[|:material/[\w-]*:|:streamlit:|:[a-z_]+:")
 ID_IN_BRACKETS = re.compile(r"\s*\[\s*[A-Za-z]{2,}-?\d+[^\]]*\]")
 ACTIVE = re.compile(
+    r"//[\w.-]|\S@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|io|dev|test|example|invalid|info|biz|ru|cn|xyz)\b|"
     r"\w:/{1,2}|\bwww\.|\b(?:javascript|data|vbscript|mailto|blob|file):\S|!\[|\]\(|\]\[|\]:|"
     r"<\s*/?\s*(?:a|img|svg|script|style|iframe|form|input|link|meta|base|object|embed|video|audio|html|body)\b|"
     r"\bon[a-z]+\s*=\s*[\"'\w]|@import|\burl\(|\\[a-zA-Z]{3,}|:[a-z_]+/|:material|\$\$|\[[A-Z]{2,}-?\d",
     re.IGNORECASE,
 )
-ID = re.compile(r"\b[A-Z]{2,6}-\d{2,}\b")
+ID = re.compile(r"\b[A-Z]{2,6}-\d{2,}\b", re.IGNORECASE)
 
 
 def clean_sentence(text: str) -> str:
@@ -71,8 +77,10 @@ def suspicious(text: str) -> bool:
 
 def foreign_ids(text: str, known: set[str], source: str) -> set[str]:
     """The id-like names in a sentence that are neither known entries nor words of its source."""
-    return {found for found in ID.findall(text.translate(DASHES)) if found not in known and found not in source}
+    spelt = unicodedata.normalize("NFKC", text).translate(DASHES)
+    told = source.casefold()
+    return {found for found in ID.findall(spelt) if found not in known and found.casefold() not in told}
 
 
 def _visible(letter: str) -> bool:
-    return letter.isspace() or unicodedata.category(letter) not in INVISIBLE
+    return letter.isspace() or (letter not in BLANK and unicodedata.category(letter) not in INVISIBLE)

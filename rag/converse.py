@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from rag.clean import clean_sentence
+from rag.clean import clean_sentence, suspicious
 from rag.errors import ModelError
 from rag.types import ChatModel, Turn, Understood
 
@@ -72,7 +72,11 @@ def understand_with(model: ChatModel, question: str, history: Sequence[Turn]) ->
             "The language model's reply was not the JSON that was asked for.",
             "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL.",
         ) from error
-    if not any(letter.isalnum() for letter in written) or len(written) > 2 * len(told) + len(question):
+    if (
+        suspicious(written)
+        or not any(letter.isalnum() for letter in written)
+        or len(written) > 2 * len(told) + len(question)
+    ):
         raise ModelError("The language model did not write a question.", "Ask again with the subject named.")
     # The last turn keeps a share: a model that loses its point must not take the search elsewhere.
     return Understood(written, ((written, LAST), (question, 0.5)), written)

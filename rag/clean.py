@@ -13,8 +13,6 @@ DASHES = str.maketrans("‐‑‒–—−﹣－", "-" * 8)
 ROUNDS = 6
 SELECTORS = (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
 BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {chr(code) for code in SELECTORS}
-    chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
-}
 """Letters by their category that show nothing."""
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 COMMENT = re.compile(r"<!--.*?(-->|$)", re.DOTALL)

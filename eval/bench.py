@@ -17,7 +17,6 @@ from rag.settings import PROJECT
 from ui.session import open_library, progress_bar, settings
 
 QUESTION = "My LSTM loss becomes NaN every now and then. What should I do?"
-WARM_UP = 20
 
 
 def cold(rounds: int) -> dict[str, object]:
@@ -85,15 +84,11 @@ def warm(rounds: int) -> dict[str, object]:
 
 def retrieval(_: int) -> dict[str, object]:
     """Seconds one retrieval takes in a running process, over all gold questions, p50 and p95."""
+    from eval.bench_scale import search_seconds
+
     with progress_bar() as report:
         library, _notices = open_library(settings(), report)
-    asked = questions()
-    times = []
-    for item in [*asked[:WARM_UP], *asked]:
-        started = time.perf_counter()
-        library.retriever.search(item.question, limit=10)
-        times.append(time.perf_counter() - started)
-    times = sorted(times[WARM_UP:])
+    times = sorted(search_seconds(library))
     return {"questions": len(times), "p50": times[len(times) // 2], "p95": times[int(0.95 * len(times))]}
 
 

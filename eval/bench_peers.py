@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy
 
-from eval.gold import GoldQuestion, questions, split_of
+from eval.gold import GoldQuestion, of_split, questions
 from eval.metrics import Rank, bootstrap_interval, first_relevant, hit_rate, mean_reciprocal_rank
 from eval.peers.runner import ANSWER_SECONDS, BUILD_SECONDS, PeerFailed, Worker, python_of
 from ingest.chunk import searchable_text
@@ -168,8 +168,8 @@ def _task(chosen: Settings, model: str, report: Report) -> Task:
             "probes": probes,
         },
         reference,
-        [item for item in gold if split_of(item.id) == "test"],
-        [item.question for item in gold if split_of(item.id) == "tune"][:WARM_UP],
+        of_split(gold, "test"),
+        [item.question for item in of_split(gold, "tune")][:WARM_UP],
         {
             "TUTOR_HOME": str(chosen.home.resolve()),
             "TUTOR_CORPUS": str(chosen.corpus.resolve()),

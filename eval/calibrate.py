@@ -15,17 +15,17 @@ import numpy
 from numpy.typing import NDArray
 
 from eval.gold import of_split, questions
-from ingest.guides import open_questions
+from ingest.build import ASKED
+from ingest.questions import open_questions
 from rag.catalog import Calibration
-from rag.coverage import RIDGE, CoverageModel, kernel
+from rag.coverage import CoverageModel, ridge_system
 from rag.errors import TutorError
 from rag.rerank import pooled
-from rag.retrieve import KEYWORD_WEIGHT
+from rag.retrieve import lexical_score
 from rag.types import Matrix, Understood, Vector
 from rag.wiring import Library
 from ui.session import open_library, progress_bar, settings
 
-ASKED = {"question", "also_asked", "asked"}
 ALONE_SLOPE = 20.0
 Scores = NDArray[numpy.float64]
 
@@ -72,7 +72,7 @@ def best_score(library: Library, text: str, vector: Vector, matrix: Matrix, owne
         cosines[own] = -1.0
     hits = library.keyword.search(text, limit=len(matrix))
     top = max((hit.scores["keyword"] for hit in hits), default=1.0)
-    lexical = {hit.entry_id: KEYWORD_WEIGHT * hit.scores["coverage"] ** 2 * hit.scores["keyword"] / top for hit in hits}
+    lexical = {hit.entry_id: lexical_score(hit.scores, top) for hit in hits}
     nearest = dict.fromkeys(owners[numpy.argsort(-cosines)[:300]])
     return max(pooled(cosines[owners == entry]) + lexical.get(entry, 0.0) for entry in nearest)
 
@@ -82,15 +82,10 @@ def _left_out(answered: Matrix, left_open: Matrix) -> tuple[Scores, Scores]:
 
     For kernel ridge regression: y_i - a_i / ((K + RIDGE / w)^-1)_ii (Cook 1977).
     """
-    sides = [len(answered), len(left_open)]
-    vectors = numpy.concatenate([answered, left_open])
-    target = numpy.repeat([1.0, -1.0], sides)
-    share = len(vectors) / 2 / numpy.repeat(sides, sides)
-    similar = kernel(vectors, vectors).astype(numpy.float64)
-    similar[numpy.diag_indices(len(vectors))] += RIDGE / share
+    similar, target = ridge_system(answered, left_open)
     inverse = numpy.linalg.inv(similar)
     scores: Scores = target - (inverse @ target) / numpy.diag(inverse)
-    return scores[: sides[0]], scores[sides[0] :]
+    return scores[: len(answered)], scores[len(answered) :]
 
 
 def _logistic(signals: Scores, truth: NDArray[Any]) -> tuple[float, float, float]:

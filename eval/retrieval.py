@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy
+
 from eval.gold import Dialogue, GoldQuestion, OpenQuestion
 from eval.metrics import (
     discounted_gain,
@@ -19,10 +21,11 @@ from eval.metrics import (
     recall,
 )
 from rag.converse import understand
-from rag.retrieve import Retriever
+from rag.rerank import PooledReranker
+from rag.retrieve import DenseSearcher, Retriever
 from rag.spelling import Speller
 from rag.tutor import COVERED
-from rag.types import Understood, VectorIndex
+from rag.types import Understood, Vector, VectorIndex
 from rag.wiring import Library
 
 LIMIT = 10
@@ -69,22 +72,15 @@ def stages(library: Library) -> dict[str, Search]:
 
 def ablations(library: Library) -> dict[str, Search]:
     """The whole, and the whole without one of its parts."""
-    from rag.rerank import PooledReranker
-    from rag.retrieve import DenseSearcher
-
     correct = Speller.load(library.folder).correct
-    kinds = {chunk.id: chunk.kind for chunk, _ in library.store.chunks()}
-    hidden = {chunk for chunk, kind in kinds.items() if kind == "asked"}
-    kept: dict[str, list[Any]] = {}
+    hidden: set[str] = set()
+    kept: dict[str, list[Vector]] = {}
     for chunk, vector in library.store.chunks():
-        if chunk.id not in hidden:
+        if chunk.kind == "asked":
+            hidden.add(chunk.id)
+        else:
             kept.setdefault(chunk.entry_id, []).append(vector)
-
-    def few(entry_id: str) -> Any:
-        import numpy
-
-        return numpy.stack(kept[entry_id])
-
+    few = {entry_id: numpy.stack(vectors) for entry_id, vectors in kept.items()}
     whole = (PooledReranker(library.store.chunk_vectors),)
     dense = DenseSearcher(library.embedder, WithoutAsked(library.vectors, hidden), library.store.chunk_entries())
     nothing = _Nothing()
@@ -93,7 +89,7 @@ def ablations(library: Library) -> dict[str, Search]:
         "without spelling": Retriever(library.dense, library.keyword, whole),
         "without words (BM25)": Retriever(library.dense, nothing, whole, correct),
         "without pooled reranking": Retriever(library.dense, library.keyword, (), correct),
-        "without asked.jsonl": Retriever(dense, library.keyword, (PooledReranker(few),), correct),
+        "without asked.jsonl": Retriever(dense, library.keyword, (PooledReranker(few.__getitem__),), correct),
         "meaning only, best chunk": Retriever(dense, nothing),
     }
     return {name: partial(_search, retriever) for name, retriever in parts.items()}

@@ -17,9 +17,10 @@ import numpy
 
 from ingest.chunk import chunk_entry, searchable_text, sentences_of
 from ingest.documents import list_documents
-from ingest.guides import open_questions, read_corpus
+from ingest.guides import read_corpus
 from ingest.lock import SPARE_BYTES, disk_full, writer_lock
 from ingest.prepare import document_embedder, prepare_embedder, query_embedder
+from ingest.questions import open_questions
 from ingest.state import state_of_index, wanted_manifest
 from rag.catalog import TABLE
 from rag.coverage import CoverageModel

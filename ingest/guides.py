@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from ingest.questions import Line, question_faults, question_files, read_asked, read_outside
+from ingest.questions import Line, asked_questions, question_faults, question_files
 from rag.errors import CorpusError
 from rag.types import Entry, FollowUp
 
@@ -85,11 +85,6 @@ def read_corpus(corpus: Path) -> list[Entry]:
     return entries
 
 
-def open_questions(corpus: Path) -> list[str]:
-    """The questions a corpus is known not to answer; none when there is no such file."""
-    return read_outside(corpus)[0]
-
-
 def check_corpus(corpus: Path) -> tuple[list[Entry], list[Fault]]:
     """The readable entries of a corpus folder and every fault in it."""
     files = entry_files(corpus)
@@ -110,7 +105,7 @@ def check_corpus(corpus: Path) -> tuple[list[Entry], list[Fault]]:
     faults += _cross_check(entries, lines_of, topics)
     if len(entries) == len(files):
         faults += [Fault(*fault) for fault in question_faults(corpus, {entry.id for entry in entries})]
-    asked = read_asked(corpus)[0]
+    asked = asked_questions(corpus)
     return [replace(entry, asked=tuple(asked.get(entry.id, ()))) for entry in entries], faults
 
 

@@ -42,19 +42,17 @@ def question_files(corpus: Path) -> list[Path]:
     return [path for name in (ASKED_FILE, OUTSIDE_FILE) if (path := corpus / name).is_file()]
 
 
-def read_asked(corpus: Path) -> tuple[dict[str, list[str]], list[LineFault]]:
-    """The ways of asking by entry id, and what is wrong with the file."""
+def asked_questions(corpus: Path) -> dict[str, list[str]]:
+    """The ways of asking by entry id; none when there is no such file."""
     found: dict[str, list[str]] = {}
-    rows, faults = _rows(corpus / ASKED_FILE, Asked)
-    for _, row in rows:
+    for _, row in _rows(corpus / ASKED_FILE, Asked)[0]:
         found.setdefault(row.entry, []).append(row.question)
-    return found, faults
+    return found
 
 
-def read_outside(corpus: Path) -> tuple[list[str], list[LineFault]]:
-    """The questions that no entry answers, and what is wrong with the file."""
-    rows, faults = _rows(corpus / OUTSIDE_FILE, Outside)
-    return [row.question for _, row in rows], faults
+def open_questions(corpus: Path) -> list[str]:
+    """The questions a corpus is known not to answer; none when there is no such file."""
+    return [row.question for _, row in _rows(corpus / OUTSIDE_FILE, Outside)[0]]
 
 
 def question_faults(corpus: Path, ids: set[str]) -> Iterator[LineFault]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from rag.clean import clean_sentence, suspicious
 from rag.errors import ModelError
 from rag.types import ChatModel, Turn, Understood
+from rag.written import NO_JSON_CURE, NOT_JSON
 
 REFERS_BACK = re.compile(
     r"\b(it|its|this|that|these|those|they|them|their|one|ones|same|such|former|latter|both|either|neither|"
@@ -68,10 +69,7 @@ def understand_with(model: ChatModel, question: str, history: Sequence[Turn]) ->
         written = clean_sentence(json.loads(reply)["question"])
         written.encode()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(
-            "The language model's reply was not the JSON that was asked for.",
-            "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL.",
-        ) from error
+        raise ModelError(NOT_JSON, NO_JSON_CURE) from error
     if (
         suspicious(written)
         or not any(letter.isalnum() for letter in written)

@@ -42,11 +42,7 @@ class CoverageModel:
     def fit(cls, answered: Matrix, left_open: Matrix, key: str) -> "CoverageModel":
         """Learns from vectors of answered and of open questions, each of shape (count, dimension)."""
         vectors = numpy.concatenate([answered, left_open])
-        sides = [len(answered), len(left_open)]
-        target = numpy.repeat([1.0, -1.0], sides)
-        share = len(vectors) / 2 / numpy.repeat(sides, sides)
-        similar = kernel(vectors, vectors).astype(numpy.float64)
-        similar[numpy.diag_indices(len(vectors))] += RIDGE / share
+        similar, target = ridge_system(answered, left_open)
         weights: NDArray[numpy.float32] = numpy.linalg.solve(similar, target).astype(numpy.float32)
         return cls(vectors, weights, key)
 
@@ -74,6 +70,16 @@ class CoverageModel:
             raise IndexUnavailable(
                 f"The coverage model in {folder} cannot be read ({error}).", "Run `tutor index --rebuild`."
             ) from error
+
+
+def ridge_system(answered: Matrix, left_open: Matrix) -> tuple[NDArray[numpy.float64], NDArray[numpy.float64]]:
+    """K + RIDGE / w, shape (questions, questions), and y, shape (questions,), of the module's formula."""
+    vectors = numpy.concatenate([answered, left_open])
+    sides = [len(answered), len(left_open)]
+    share = len(vectors) / 2 / numpy.repeat(sides, sides)
+    similar = kernel(vectors, vectors).astype(numpy.float64)
+    similar[numpy.diag_indices(len(vectors))] += RIDGE / share
+    return similar, numpy.repeat([1.0, -1.0], sides)
 
 
 def kernel(left: Matrix, right: Matrix) -> Matrix:

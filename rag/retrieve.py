@@ -56,6 +56,11 @@ class DenseSearcher:
         ]
 
 
+def lexical_score(scores: Mapping[str, float], top: float) -> float:
+    """The lexical part of an entry's score; `top` is the best `keyword` score of the question."""
+    return KEYWORD_WEIGHT * scores["coverage"] ** 2 * scores["keyword"] / top
+
+
 def fuse(dense: Sequence[Hit], keyword: Sequence[Hit]) -> list[Hit]:
     """Both lists as one, best first.
 
@@ -73,7 +78,7 @@ def fuse(dense: Sequence[Hit], keyword: Sequence[Hit]) -> list[Hit]:
         scores = {"dense": floor, "cosine": 0.0, "keyword": 0.0, "coverage": 0.0}
         scores.update(by_meaning.scores if by_meaning else {})
         scores.update(by_word.scores if by_word else {})
-        lexical = KEYWORD_WEIGHT * scores["coverage"] ** 2 * scores["keyword"] / top
+        lexical = lexical_score(scores, top)
         chunk_id = (by_meaning or by_word).chunk_id  # type: ignore[union-attr]
         scores.update(lexical=lexical, score=scores["dense"] + lexical)
         fused.append((entry_id, chunk_id, scores))
@@ -112,25 +117,27 @@ class Retriever:
     def retrieve(self, question: Understood, *, limit: int) -> Retrieval:
         """The best `limit` entries with the parts of their scores, and the question as it was searched."""
         started = time.perf_counter()
-        text = self._correct(question.text)
-        vector = self._meaning(question)
+        # What stands alone is the same text everywhere, and is put right once.
+        asked = {question.text, question.words, *(text for text, _ in question.meanings)}
+        right = {text: self._correct(text) for text in asked}
+        vector = self._meaning([(right[text], weight) for text, weight in question.meanings])
         embedded = time.perf_counter()
         hits = fuse(
             self._dense.search_vector(vector, limit=FIRST),
-            self._keyword.search(self._correct(question.words), limit=FIRST),
+            self._keyword.search(right[question.words], limit=FIRST),
         )
         searched = time.perf_counter()
         for reranker in self._rerankers:
-            hits = reranker.rerank(text, vector, hits)
+            hits = reranker.rerank(right[question.text], vector, hits)
         covered = self._judge(vector, hits) if self._judge else 1.0
         reranked = time.perf_counter()
         spans = {"embed": embedded - started, "search": searched - embedded, "rerank": reranked - searched}
         timings = {name: span * 1000 for name, span in spans.items()}
-        return Retrieval(text, vector, tuple(hits[:limit]), timings, covered)
+        return Retrieval(right[question.text], vector, tuple(hits[:limit]), timings, covered)
 
-    def _meaning(self, question: Understood) -> Vector:
+    def _meaning(self, meanings: Sequence[tuple[str, float]]) -> Vector:
         """The weighted sum of the vectors of what the question means, unit length."""
-        vector = sum(weight * self._dense.embed(self._correct(text)) for text, weight in question.meanings)
+        vector = sum(weight * self._dense.embed(text) for text, weight in meanings)
         length = float(numpy.linalg.norm(vector))
         unit: Vector = numpy.asarray(vector / length if length else vector, dtype=numpy.float32)
         return unit

@@ -196,8 +196,8 @@ class Tutor:
 
     def _answered(self, answer: Answer, retrieval: Retrieval, writer: AnswerWriter) -> Generator[Shown, None, Answer]:
         """Quotes, writes, checks; when the language model fails, the quoted answer stands."""
-        key = self._key(answer, writer)
         kept = self._writers.kept if writer.name != QUOTE else None
+        key = self._key(answer, writer) if kept else ""
         if kept and (known := kept.get(key)):
             yield from (Shown(claim, known.model) for claim in known.claims)
             return replace(known, notices=answer.notices, timings_ms=answer.timings_ms)

@@ -31,6 +31,8 @@ from rag.vectors import ChromaIndex
 from rag.written import PROMPT, LanguageModelWriter
 
 AUTO = "auto"
+NAMELESS = {AUTO, QUOTE, LOCAL}
+"""Values of TUTOR_MODEL that name no model of the endpoint."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class Library:
             settings = self.settings
             key = settings.api_key.get_secret_value() if settings.api_key else None
             # Any other name is asked of the endpoint, which knows best what it serves.
-            wanted = "" if name in {AUTO, QUOTE, LOCAL} else name
+            wanted = "" if name in NAMELESS else name
             self._models[name] = OpenAIModel(
                 wanted, key, settings.base_url, settings.answer_tokens, settings.first_byte_seconds
             )

@@ -20,8 +20,9 @@ PROMPT = Path(__file__).with_name("prompts") / "answer.md"
 MARK = re.compile(r"<(?=\s*/?\s*(?:source|question)\b)", re.IGNORECASE)
 FENCE = re.compile(r"^\s*```[a-z]*\s*|\s*```\s*$")
 BRACKETED = re.compile(r"\[([^\[\]]+)\]")
+STRUCTURE = frozenset('{}[]",')
 NOT_JSON = "The language model's reply was not the JSON that was asked for."
-CURE = "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL."
+NO_JSON_CURE = "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL."
 
 
 class LanguageModelWriter:
@@ -96,6 +97,8 @@ def read_drafts(deltas: Iterator[str], ids: Sequence[str]) -> Iterator[Draft]:
     reply, done = "", 0
     for delta in deltas:
         reply += delta
+        if STRUCTURE.isdisjoint(delta):
+            continue  # letters alone complete no claim, and reading everything again costs
         # The last one may still be growing; the others are as they will be.
         for draft in _claims_so_far(reply)[done:-1]:
             done += 1
@@ -126,10 +129,10 @@ def parse_reply(reply: str, ids: Sequence[str]) -> list[Draft]:
         try:
             return _drafts(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ModelError(NOT_JSON, CURE) from error
+            raise ModelError(NOT_JSON, NO_JSON_CURE) from error
     lines = [draft for line in text.splitlines() if (draft := _line(line, ids))]
     if not lines:
-        raise ModelError(NOT_JSON, CURE)
+        raise ModelError(NOT_JSON, NO_JSON_CURE)
     return lines
 
 

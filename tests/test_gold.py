@@ -10,7 +10,7 @@ import pytest
 from eval import gold
 from eval.gold import Dialogue, GoldQuestion, OpenQuestion, dialogues, of_split, open_questions, questions, split_of
 from ingest.guides import check_corpus, entry_files
-from ingest.guides import open_questions as outside
+from ingest.questions import open_questions as outside
 from rag.errors import UsageError
 from rag.settings import PROJECT
 from rag.types import Turn

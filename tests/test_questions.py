@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.guides import Fault, check_corpus, content_hashes, open_questions, read_corpus
-from ingest.questions import ASKED_FILE, OUTSIDE_FILE
+from ingest.guides import Fault, check_corpus, content_hashes, read_corpus
+from ingest.questions import ASKED_FILE, OUTSIDE_FILE, open_questions
 from rag.errors import CorpusError
 from tests.guide_files import FIRST, small_corpus
 

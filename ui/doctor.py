@@ -12,9 +12,8 @@ from rag.catalog import TABLE
 from rag.errors import ModelError
 from rag.settings import Settings
 from rag.weights import verify
+from rag.wiring import NAMELESS
 
-NO_NAME = {"auto", "quote", "local"}
-"""Values of TUTOR_MODEL that name no model of the endpoint."""
 State = Literal["ok", "missing", "broken"]
 PACKAGES = ("chromadb", "openai", "rank-bm25", "sentence-transformers", "streamlit", "torch", "onnxruntime")
 
@@ -100,7 +99,7 @@ def _llm(settings: Settings) -> Part:
     from rag.llm import OpenAIModel
 
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    name = "" if settings.model in NO_NAME else settings.model
+    name = "" if settings.model in NAMELESS else settings.model
     model = OpenAIModel(name, key, settings.base_url, settings.answer_tokens, settings.first_byte_seconds, retries=0)
     try:
         can = model.probe()

@@ -7,7 +7,8 @@ from rag.errors import TutorError
 from rag.types import Answer, Claim, Entry
 from rag.wiring import Library
 from ui import escape
-from ui.state import Conversation, conversation, library, streamlit_report
+from ui.panels import open_books, show_entry
+from ui.state import Conversation, conversation
 
 STARTERS = (
     "My model has 95% accuracy offline but fails in production. Why?",
@@ -22,7 +23,7 @@ STATUS = {"partial": "Covered in part", "not_covered": "Not covered", "unverifie
 def main() -> None:
     """Draws the page."""
     talk = conversation()
-    opened = _open_library()
+    opened = open_books()
     if opened is None:
         return
     books, notices = opened
@@ -39,17 +40,6 @@ def main() -> None:
     if beside is not None and talk.open_entry:
         with beside, st.container(height=ENTRY_HEIGHT, border=True, key="entry"):
             _entry(talk, books.store.entry(talk.open_entry))
-
-
-def _open_library() -> tuple[Library, tuple[str, ...]] | None:
-    bar = st.empty()
-    try:
-        opened = library(streamlit_report(bar.progress))
-    except TutorError as error:
-        st.error(escape.plain(str(error)))
-        return None
-    bar.empty()
-    return opened
 
 
 def _starters(talk: Conversation) -> str | None:
@@ -139,20 +129,11 @@ def _claim(talk: Conversation, key: str, claim: Claim) -> None:
 
 
 def _entry(talk: Conversation, entry: Entry) -> None:
-    """The entry beside the answer, the supporting passage first."""
+    """The entry beside the answer."""
     if st.button("Close", key="close-entry"):
         talk.open_entry = None
         st.rerun()
-    st.header(f"{entry.id} {escape.plain(entry.title)}")
-    st.caption(f"{escape.plain(entry.guide)} · {entry.level}")
-    if talk.open_quote:
-        st.info(escape.markdown(talk.open_quote))
-    st.markdown(f"**{escape.plain(entry.question)}**")
-    st.markdown(escape.markdown(entry.answer))
-    for follow_up in entry.follow_ups:
-        st.markdown(f"### {escape.plain(follow_up.question)}\n\n{escape.markdown(follow_up.answer)}")
-    if entry.caveat:
-        st.warning(escape.plain(entry.caveat))
+    show_entry(entry, talk.open_quote)
 
 
 main()

@@ -7,8 +7,9 @@ import pytest
 
 from rag.errors import ModelError
 from rag.llm import OpenAIModel
+from tests.canary import CANARY
 
-KEY = "sk-never-shown-4711"
+KEY = CANARY
 SCHEMA = {"type": "object", "properties": {"claims": {"type": "array"}}, "required": ["claims"]}
 MESSAGES = [{"role": "system", "content": "Cite."}, {"role": "user", "content": "Why is the loss NaN?"}]
 QUOTED = "The quoted answer needs no model; `tutor doctor` tests the endpoint."

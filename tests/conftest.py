@@ -16,6 +16,7 @@ import pytest
 from ingest.prepare import prepare_embedder
 from rag.settings import PROJECT, Settings
 from rag.wiring import Library
+from tests.canary import pytest_runtest_makereport as pytest_runtest_makereport
 from ui.session import open_library
 
 HOME = PROJECT / ".cache" / "test-home"

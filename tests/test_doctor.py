@@ -7,12 +7,13 @@ import pytest
 
 from rag.catalog import TABLE
 from rag.settings import Settings, load_settings
+from tests.canary import CANARY
 from tests.guide_files import FIRST, small_corpus
 from tests.servers import CHAT, MODELS, Reply, chat_reply, failure, models_reply, refused_url, serving, stream_reply
 from ui import doctor
 from ui.doctor import Part, examine
 
-KEY = "sk-never-shown-4711"
+KEY = CANARY
 
 
 @pytest.fixture(autouse=True)

@@ -12,9 +12,10 @@ from eval import gold, record
 from rag.catalog import TABLE
 from rag.errors import UsageError
 from rag.settings import Settings
+from tests.canary import CANARY
 from ui.cli import app, main
 
-KEY = "sk-never-written-4711"
+KEY = CANARY
 STAGES = ("dense", "bm25", "fused", "reranked")
 QUESTIONS: list[tuple[str, str, str, str]] = [
     ("G001", "why do the early layers of a deep network not learn", "SCN-08", "paraphrase"),

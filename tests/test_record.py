@@ -14,8 +14,9 @@ from eval import record
 from eval.record import circumstances, commit, write_result
 from rag.catalog import TABLE
 from rag.settings import load_settings
+from tests.canary import CANARY
 
-KEY = "sk-never-written-4711"
+KEY = CANARY
 
 
 def git(folder: Path, *words: str) -> str:

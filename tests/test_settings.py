@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from rag.catalog import TABLE
 from rag.errors import SettingsError
 from rag.settings import PROJECT, Settings, load_settings
+from tests.canary import CANARY
 
-SECRET = "sk-not-for-your-eyes"
+SECRET = CANARY
 
 
 def in_file(folder: Path, text: str) -> Path:

@@ -14,6 +14,7 @@ from rag.settings import Settings
 from rag.shape import answer_to_dict
 from rag.tutor import NO_LLM
 from rag.wiring import Library
+from tests.canary import CANARY
 from tests.servers import CHAT, MODELS, ChatServer, Reply, chat_reply, failure, models_reply, serving, streamed
 
 pytestmark = pytest.mark.real
@@ -43,7 +44,7 @@ def opened(library: Library, real: Settings, tmp_path: Path) -> Iterator[Opening
 def writing(opened: Opening, *replies: Reply, **settings: Any) -> Iterator[tuple[Library, ChatServer]]:
     """A library whose language model is a server with these replies."""
     with serving({CHAT: replies, MODELS: [models_reply("first", "second")]}) as server:
-        key = SecretStr("sk-canary")
+        key = SecretStr(CANARY)
         chosen = {"base_url": server.url, "api_key": key, "model": "tiny", "first_byte_seconds": 5.0, **settings}
         yield opened(**chosen), server
 
@@ -125,7 +126,7 @@ def test_a_failing_model_gives_the_quoted_answer_and_says_so(opened: Opening, re
         assert (answer.status, answer.model) == ("answered", "quote")
         assert any("quoted answer instead" in notice for notice in answer.notices)
         assert all(claim.quote for claim in answer.claims)
-        assert "canary" not in json.dumps(answer_to_dict(answer))
+        assert CANARY not in json.dumps(answer_to_dict(answer))
 
 
 def test_the_same_question_is_sent_once_until_a_setting_or_the_model_changes(opened: Opening) -> None:
@@ -141,9 +142,9 @@ def test_the_same_question_is_sent_once_until_a_setting_or_the_model_changes(ope
 
 
 def test_what_an_answer_depends_on_names_the_index_and_no_key(opened: Opening, tmp_path: Path) -> None:
-    library = opened(api_key=SecretStr("sk-canary"), base_url="http://127.0.0.1:9/v1")
+    library = opened(api_key=SecretStr(CANARY), base_url="http://127.0.0.1:9/v1")
     assert library.folder.name in library.fingerprint
-    assert "canary" not in library.fingerprint
+    assert CANARY not in library.fingerprint
     assert library.fingerprint != Library(library.settings, tmp_path / "another").fingerprint
     assert library.fingerprint != opened(base_url="http://127.0.0.1:8/v1").fingerprint
     assert library.fingerprint != opened(base_url="http://127.0.0.1:9/v1", sources=3).fingerprint

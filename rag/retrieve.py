@@ -16,6 +16,11 @@ from rag.types import Embedder, Hit, Reranker, Retrieval, Searcher, Understood, 
 
 CHUNKS_PER_SEARCH = 300
 """Chunks asked of the dense index: an entry has about 40, and 20 or more entries are wanted."""
+WIDER = 8
+"""How many times more chunks are asked for when too few are of the origin that is wanted."""
+ENOUGH = 20
+"""Entries of that origin that are enough."""
+ALL_BY_WORDS = 100_000
 FIRST = 50
 """Entries either list gives to the fusion."""
 KEYWORD_WEIGHT = 0.15
@@ -40,11 +45,12 @@ class DenseSearcher:
         vector: Vector = self._embedder.embed([question])[0]
         return vector
 
-    def search_vector(self, vector: Vector, *, limit: int) -> list[Hit]:
-        """The same for a vector; the score `dense` is the best chunk's cosine plus a tenth of the second's."""
-        best: dict[str, list[tuple[str, float]]] = {}
-        for chunk_id, cosine in self._index.nearest(vector, limit=CHUNKS_PER_SEARCH):
-            best.setdefault(self._entry_of[chunk_id], []).append((chunk_id, cosine))
+    def search_vector(self, vector: Vector, *, limit: int, wanted: Callable[[str], bool] | None = None) -> list[Hit]:
+        """The same for a vector; the score `dense` is the best chunk's cosine plus a tenth of the second's.
+
+        With `wanted`, only entries for whose ids it holds.
+        """
+        best = self._chunks(vector, wanted) if wanted else self._nearest(vector, CHUNKS_PER_SEARCH)[0]
         hits = []
         for entry_id, found in best.items():
             second = found[1][1] if len(found) > 1 else 0.0
@@ -54,6 +60,24 @@ class DenseSearcher:
             Hit(entry_id, chunk_id, rank, {"dense": score, "cosine": cosine})
             for rank, (score, entry_id, (chunk_id, cosine)) in enumerate(hits[:limit], 1)
         ]
+
+    def _nearest(self, vector: Vector, count: int) -> tuple[dict[str, list[tuple[str, float]]], bool]:
+        """The nearest chunks by their entry, and whether there are no more of them."""
+        found = self._index.nearest(vector, limit=count)
+        best: dict[str, list[tuple[str, float]]] = {}
+        for chunk_id, cosine in found:
+            best.setdefault(self._entry_of[chunk_id], []).append((chunk_id, cosine))
+        return best, len(found) < count
+
+    def _chunks(self, vector: Vector, wanted: Callable[[str], bool]) -> dict[str, list[tuple[str, float]]]:
+        """The same for some entries only: asked for more and more chunks, since Chroma's filters take seconds."""
+        count = CHUNKS_PER_SEARCH
+        while True:
+            best, complete = self._nearest(vector, count)
+            chosen = {entry_id: found for entry_id, found in best.items() if wanted(entry_id)}
+            if complete or len(chosen) >= ENOUGH:
+                return chosen
+            count *= WIDER
 
 
 def lexical_score(scores: Mapping[str, float], top: float) -> float:
@@ -95,6 +119,7 @@ class Retriever:
         rerankers: applied in order to the fused list.
         correct: puts the spelling of a text right.
         judge: the probability that these hits answer a question with this vector.
+        wanted: which entries are searched; all by default.
     """
 
     def __init__(
@@ -104,12 +129,18 @@ class Retriever:
         rerankers: Sequence[Reranker] = (),
         correct: Callable[[str], str] = str,
         judge: Callable[[Vector, Sequence[Hit]], float] | None = None,
+        wanted: Callable[[str], bool] | None = None,
     ) -> None:
         self._dense = dense
         self._keyword = keyword
         self._rerankers = tuple(rerankers)
         self._correct = correct
         self._judge = judge
+        self._wanted = wanted
+
+    def within(self, wanted: Callable[[str], bool]) -> "Retriever":
+        """The same over those entries only for whose ids `wanted` holds."""
+        return Retriever(self._dense, self._keyword, self._rerankers, self._correct, self._judge, wanted)
 
     def search(self, question: str, *, limit: int) -> list[Hit]:
         return list(self.retrieve(Understood.alone(question), limit=limit).hits)
@@ -123,8 +154,8 @@ class Retriever:
         vector = self._meaning([(right[text], weight) for text, weight in question.meanings])
         embedded = time.perf_counter()
         hits = fuse(
-            self._dense.search_vector(vector, limit=FIRST),
-            self._keyword.search(right[question.words], limit=FIRST),
+            self._dense.search_vector(vector, limit=FIRST, wanted=self._wanted),
+            self._by_words(right[question.words]),
         )
         searched = time.perf_counter()
         for reranker in self._rerankers:
@@ -134,6 +165,12 @@ class Retriever:
         spans = {"embed": embedded - started, "search": searched - embedded, "rerank": reranked - searched}
         timings = {name: span * 1000 for name, span in spans.items()}
         return Retrieval(right[question.text], vector, tuple(hits[:limit]), timings, covered)
+
+    def _by_words(self, words: str) -> list[Hit]:
+        if self._wanted is None:
+            return self._keyword.search(words, limit=FIRST)
+        found = self._keyword.search(words, limit=ALL_BY_WORDS)
+        return [hit for hit in found if self._wanted(hit.entry_id)][:FIRST]
 
     def _meaning(self, meanings: Sequence[tuple[str, float]]) -> Vector:
         """The weighted sum of the vectors of what the question means, unit length."""

@@ -16,7 +16,7 @@ MINE = [f"MINE-{number:02}" for number in range(30)]
 
 
 class Ranked:
-    """A `VectorIndex` in which every guide's chunk is nearer than the first of one's own; counts how often it is asked."""
+    """A `VectorIndex` in which every guide's chunk is nearer than the first of one's own; keeps what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
@@ -34,7 +34,7 @@ def mine(entry_id: str) -> bool:
 
 def retriever(index: Ranked) -> Retriever:
     entry_of = {f"{entry}#{chunk}": entry for entry in [*GUIDES, *MINE] for chunk in range(2)}
-    words = KeywordIndex.build([(entry, "drift of inputs") for entry in [*GUIDES, *MINE]])
+    words = KeywordIndex.build([(name, "drift" if mine(name) else "loss") for name in [*GUIDES, *MINE]])
     return Retriever(DenseSearcher(WordEmbedder(), index, entry_of), words)
 
 

@@ -36,7 +36,7 @@ $(BIN)/.installed: $(BIN)/python pyproject.toml constraints.txt
 
 # The browser test drives Debian's Chromium; elsewhere install it by hand, the test says how.
 $(BIN)/.tested: $(BIN)/.installed
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[dev,eval]'
 	@command -v chromium >/dev/null || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || \
 		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null)
 	@touch $@

@@ -16,12 +16,13 @@ Split = Literal["tune", "test"]
 
 @dataclass(frozen=True, slots=True)
 class GoldQuestion:
-    """A question, its relevant entries, best first, and how it is put."""
+    """A question, its relevant entries, best first, and how it is put; a draft nobody has read is not `reviewed`."""
 
     id: str
     question: str
     relevant: tuple[str, ...]
     style: str
+    reviewed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,22 @@ def questions(path: Path | None = None) -> list[GoldQuestion]:
                 row["question"],
                 tuple(map(str, relevant)),
                 str(row.get("style", "unstyled")),
+                row.get("reviewed", True) is True,
             )
         )
     if not found:
         raise UsageError(f"There is no question in {path}.", "Write one JSON object a line.")
     return found
+
+
+def review_notices(asked: Sequence[GoldQuestion], path: Path) -> list[str]:
+    """What to say before measuring with questions of `path` that nobody has read; nothing when all were."""
+    waiting = sum(not item.reviewed for item in asked)
+    if not waiting:
+        return []
+    many = f"{waiting} of {len(asked)} questions were" if waiting > 1 else f"1 of {len(asked)} questions was"
+    cure = f"Read them with: tutor eval accept-dataset {path} --out FILE"
+    return [f"{many} drafted by a machine and read by nobody; the numbers say little until then. {cure}"]
 
 
 def open_questions() -> list[OpenQuestion]:

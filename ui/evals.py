@@ -5,11 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from rag.errors import UsageError
+from ui.eval_judge import add_judging
+from ui.eval_report import add_report
+from ui.eval_run import add_runs
 from ui.session import open_library, progress_bar, settings
 from ui.text import safe
 
 evals = typer.Typer(no_args_is_help=True, help="Measures how good the tutor is.")
+add_runs(evals)
+add_report(evals)
+add_judging(evals)
 MEASURES = ("hit@1", "hit@3", "recall@5", "mrr@10", "ndcg@10")
 
 
@@ -24,16 +29,14 @@ def retrieval(
     """How often the right entry comes first, by stage and style, with refusals and follow-ups."""
     from eval import gold, record
     from eval import retrieval as run
+    from eval.cases import check_entries, checked_split
 
-    if split not in {"tune", "test", "all"}:
-        raise UsageError(f"There is no split {split!r}.", "Use tune, test or all.")
+    split = checked_split(split)
     asked = gold.questions(dataset) if dataset else gold.of_split(gold.questions(), split)
     chosen = settings()
     with progress_bar() as report:
         library, notices = open_library(chosen, report)
-        unknown = sorted({entry for item in asked for entry in item.relevant} - {e.id for e in library.store.entries()})
-        if unknown:
-            raise UsageError(f"There is no entry {unknown[0]}.", "Name entries of the index in `relevant`.")
+        check_entries((one for item in asked for one in item.relevant), (e.id for e in library.store.entries()))
         results: dict[str, Any] = {**record.circumstances(chosen), "split": "own" if dataset else split}
         found = {}
         searches = run.stages(library)
@@ -56,7 +59,8 @@ def retrieval(
     ]  # fmt: skip
     target = out or record.FOLDER / "retrieval.json"
     record.write_result(target, results)
-    for line in [*notices, *_lines(results, misses), f"Written to {target}."]:
+    unread = gold.review_notices(asked, dataset) if dataset else []
+    for line in [*notices, *unread, *_lines(results, misses), f"Written to {target}."]:
         typer.echo(safe(line))
 
 

@@ -1,0 +1,261 @@
+"""`tutor eval ragas` and `tutor eval judge`: RAGAS over gold questions, and how far each judge can be trusted."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rag.answer import QUOTE
+from rag.catalog import LOCAL, LOCAL_MODEL
+from rag.errors import UsageError
+from rag.settings import Settings
+from rag.wiring import Library
+from ui.judge_text import judge_lines, ragas_lines
+from ui.session import open_library, progress_bar, settings
+from ui.text import safe
+
+if TYPE_CHECKING:
+    from eval.judging import Scorer
+    from eval.samples import Endpoint
+
+GATE = "gate"
+LOCAL_CONTEXT = 16384
+"""Tokens: five whole entries, ragas' examples and a reply."""
+LOCAL_SECONDS = 3600.0
+LOCAL_SPEED = (60.0, 10.0)
+"""Tokens read and written a second on two cores."""
+WEAK = (
+    "The local model is a slow and weak judge: it takes minutes a sample, and its verdicts are often wrong "
+    "(`tutor eval judge --judge local` shows how often). Use it to try things out, not to report numbers."
+)
+
+Limit = Annotated[int, typer.Option(min=0, help="Samples at the most; 0 for all.")]
+Seconds = Annotated[float, typer.Option(min=1, help="How long one score may take, retries included.")]
+Parallel = Annotated[int, typer.Option(min=1, max=64, help="Requests at a time; the local judge takes one.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Start without asking.")]
+Out = Annotated[Path | None, typer.Option(help="Result file; in eval/results by default.")]
+
+
+def add_judging(evals: typer.Typer) -> None:
+    """Adds the commands of this module to `tutor eval`."""
+    evals.command()(ragas)
+    evals.command()(judge)
+
+
+def ragas(
+    judge: Annotated[str | None, typer.Option(help="A model of your endpoint, or local; none: no-key metrics.")] = None,
+    model: Annotated[str, typer.Option(help="Who answers: quote, local, or a model of your endpoint.")] = QUOTE,
+    split: Annotated[str, typer.Option(help="tune, test or all.")] = "test",
+    dataset: Annotated[Path | None, typer.Option(help="Your own questions, one JSON object a line.")] = None,
+    limit: Limit = 0,
+    metrics: Annotated[str, typer.Option(help="Names with commas between; all by default.")] = "",
+    parallel: Parallel = 4,
+    seconds: Seconds = 120,
+    input_price: Annotated[float, typer.Option(min=0, help="Price of a million tokens the judge reads.")] = 0,
+    output_price: Annotated[float, typer.Option(min=0, help="Price of a million tokens the judge writes.")] = 0,
+    yes: Yes = False,
+    out: Out = None,
+) -> None:
+    """RAGAS over gold questions: with --judge by that model, without by ids, strings and the embedder."""
+    from eval import judging, record, samples, scoring
+    from eval.judge import load, versions
+
+    load()
+    chosen = settings()
+    wanted = _metrics(metrics, judge)
+    asked = _questions(dataset, split)[: limit or None]
+    _check_judge(chosen, judge)
+    with progress_bar() as report:
+        library, notices = open_library(chosen, report)
+        _check_relevant(library, asked)
+        tutor = library.tutor(notices)
+        answered = samples.make_samples(tutor, asked, QUOTE, report)
+    if judge and _announce(answered, wanted, judge, model, (input_price, output_price)) and not yes:
+        _agree()
+    with progress_bar() as report, _endpoint(chosen, judge, seconds) as endpoint:
+        if model != QUOTE:
+            answered = samples.make_samples(tutor, asked, model, report)
+        many = 1 if judge == LOCAL else parallel
+        scores = scoring.ragas_scores(library.embedder, answered, wanted, endpoint, _work(chosen), many, report)
+    library.close()
+    results = {
+        **record.circumstances(chosen),
+        "kind": "ragas",
+        "split": "own" if dataset else split,
+        "model": model,
+        "judge": {"name": judge, "versions": versions(), **judging.spent(scores)},
+        "metrics": judging.summary(scores, wanted),
+        "rows": judging.rows(answered, scores),
+    }
+    target = out or record.FOLDER / "ragas.json"
+    record.write_result(target, results)
+    _say(*notices, *ragas_lines(results), f"Written to {target}.")
+
+
+def judge(
+    judge: Annotated[
+        list[str] | None, typer.Option(help="gate, local, or a model of your endpoint; may be given several times.")
+    ] = None,
+    ragas: Annotated[bool, typer.Option("--ragas", help="Also RAGAS Faithfulness by each model.")] = False,
+    dataset: Annotated[Path | None, typer.Option(help="Your own labelled answers, one JSON object a line.")] = None,
+    limit: Limit = 0,
+    parallel: Parallel = 4,
+    seconds: Seconds = 120,
+    out: Out = None,
+) -> None:
+    """How far each judge agrees with a person on labelled answers, and how much it wrongly passes."""
+    from eval import judging, record, verdicts
+
+    chosen = settings()
+    names = list(dict.fromkeys(judge or [GATE]))
+    for name in names:
+        if name != GATE:
+            _check_judge(chosen, name)
+    items = verdicts.labelled(dataset)[: limit or None]
+    rows: list[dict[str, Any]] = []
+    with progress_bar() as report:
+        library, notices = open_library(chosen, report)
+        samples = verdicts.as_samples(items, library.store)
+        for name in names:
+            with _judges(library, name, ragas, seconds) as scorers:
+                for metric, scorer in scorers:
+                    work = None if name == GATE else judging.WorkFile(_work(chosen), scorer.identity)
+                    many = 1 if name in {GATE, LOCAL} else parallel
+                    scores = judging.score_all(scorer, samples, [metric], work, many, report)
+                    label = name if metric == verdicts.VERDICT else f"{name}, RAGAS {metric}"
+                    rows.append({"judge": label, **verdicts.compared(items, samples, scores, metric)})
+    library.close()
+    results = {**record.circumstances(chosen), "kind": "judges", "judges": rows}
+    target = out or record.FOLDER / "judges.json"
+    record.write_result(target, results)
+    _say(*notices, *([WEAK] if LOCAL in names else []), *judge_lines(rows), f"Written to {target}.")
+
+
+@contextmanager
+def _judges(library: Library, name: str, ragas: bool, seconds: float) -> "Iterator[list[tuple[str, Scorer]]]":
+    """The scorers of one judge with the metric each gives."""
+    from eval import verdicts
+
+    if name == GATE:
+        yield [(verdicts.VERDICT, verdicts.GateJudge(library.gate, library.folder.name))]
+        return
+    with _endpoint(library.settings, name, seconds) as endpoint:
+        assert endpoint is not None
+        from rag.llm import OpenAIModel
+
+        model = OpenAIModel(
+            endpoint.name, endpoint.api_key, endpoint.base_url, verdicts.REPLY_TOKENS, endpoint.seconds,
+            retries=endpoint.retries, total_seconds=endpoint.seconds,
+        )  # fmt: skip
+        scorers: list[tuple[str, Scorer]] = [(verdicts.VERDICT, verdicts.ModelJudge(model, endpoint.host))]
+        if ragas:
+            from eval.judge import Ragas
+
+            scorers.append((verdicts.FAITHFUL, Ragas(library.embedder, endpoint)))
+        yield scorers
+
+
+@contextmanager
+def _endpoint(chosen: Settings, judge: str | None, seconds: float) -> "Iterator[Endpoint | None]":
+    """Where the judge of this name answers; the local one runs as long as the block lasts."""
+    from eval.samples import Endpoint
+
+    if judge is None:
+        yield None
+    elif judge == LOCAL:
+        from rag.local_llm import LocalServer
+
+        file = chosen.models_folder / LOCAL_MODEL.name / LOCAL_MODEL.files[0].name
+        server = LocalServer(file, chosen.threads, context=LOCAL_CONTEXT)
+        try:
+            address, key, _ = server.start()
+            # Its address changes with every start, its name does not.
+            yield Endpoint(LOCAL, address, key, max(seconds, LOCAL_SECONDS))
+        finally:
+            server.close()
+    else:
+        secret = chosen.api_key.get_secret_value() if chosen.api_key else None
+        yield Endpoint(judge, chosen.base_url, secret, seconds)
+
+
+def _metrics(metrics: str, judge: str | None) -> list[str]:
+    """The metrics that were asked for, by default all that can be had."""
+    from eval import samples
+
+    known = samples.KEYLESS | (samples.JUDGED if judge else {})
+    wanted = [name.strip() for name in metrics.split(",") if name.strip()] or list(known)
+    for name in wanted:
+        if name in samples.JUDGED and not judge:
+            raise UsageError(f"The metric {name} needs a judge.", "Name one with --judge.")
+        if name not in known:
+            raise UsageError(f"There is no metric {safe(name)[:40]!r}.", f"Use some of: {', '.join(known)}.")
+    return list(dict.fromkeys(wanted))
+
+
+def _check_judge(chosen: Settings, judge: str | None) -> None:
+    if judge not in {None, LOCAL} and not chosen.llm_configured:
+        raise UsageError(
+            f"There is no endpoint for the judge {safe(str(judge))[:80]!r}.",
+            "Set OPENAI_API_KEY or OPENAI_BASE_URL, use --judge local, or leave --judge out.",
+        )
+
+
+def _work(chosen: Settings) -> Path:
+    return chosen.home / "cache" / "judgements"
+
+
+def _questions(dataset: Path | None, split: str) -> list[Any]:
+    from eval import gold
+
+    if split not in {"tune", "test", "all"}:
+        raise UsageError(f"There is no split {split!r}.", "Use tune, test or all.")
+    return gold.questions(dataset) if dataset else gold.of_split(gold.questions(), split)
+
+
+def _check_relevant(library: Library, asked: Sequence[Any]) -> None:
+    known = {entry.id for entry in library.store.entries()}
+    for item in asked:
+        for entry_id in item.relevant:
+            if entry_id not in known:
+                raise UsageError(f"There is no entry {entry_id}.", "Name entries of the index in `relevant`.")
+
+
+def _announce(
+    answered: Sequence[Any], wanted: Sequence[str], judge: str, model: str, prices: tuple[float, float]
+) -> bool:
+    """Says what the judge will be asked before it is; whether it will be asked at all."""
+    from eval.estimate import estimate
+    from eval.samples import JUDGED
+
+    judged = [name for name in wanted if name in JUDGED]
+    about = estimate(answered, judged)
+    lines = [
+        f"{len(answered)} samples, {len(judged)} metrics: about {about.calls:,} requests to {judge}, "
+        f"{about.tokens_in:,} tokens read and {about.tokens_out:,} written, less what earlier runs have kept."
+    ]
+    if model != QUOTE:
+        lines.append(f"Before that, {model} answers {len(answered)} questions.")
+    if model == judge:
+        lines.append("The judge also writes the answers; models judge themselves kindly.")
+    if judge == LOCAL:
+        lines += [WEAK, f"About {about.seconds(*LOCAL_SPEED) / 3600:.1f} hours on two cores."]
+    elif any(prices):
+        lines.append(f"About {about.cost(*prices):.2f} at your prices.")
+    else:
+        lines.append("Give --input-price and --output-price, for a million tokens, to see what that costs.")
+    for line in lines if judged else []:
+        typer.echo(safe(line), err=True)
+    return bool(judged)
+
+
+def _agree() -> None:
+    if sys.stdin.isatty():
+        typer.confirm("Start?", abort=True, err=True)
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        typer.echo(safe(line))

@@ -68,9 +68,9 @@ class Marking:
     def supports(self, text: str, ids: Sequence[str]) -> bool:
         """Whether these entries together support a statement, by the rule of `rag.cite.Gate`.
 
-        The whole of it and each sentence after the first have to be carried, each by any of the entries.
+        Each of its sentences has to be carried, each by any of the entries.
         """
-        return bool(ids) and all(self._best(piece, ids) >= SUPPORTED for piece in [text, *SENTENCES.split(text)[1:]])
+        return bool(ids) and all(self._best(piece, ids) >= SUPPORTED for piece in SENTENCES.split(text))
 
     def _best(self, piece: str, ids: Sequence[str]) -> float:
         return max((self._support(piece, one) for one in ids), default=0.0)

@@ -110,8 +110,8 @@ class GateJudge:
     async def score(self, metric: str, sample: Sample) -> Outcome:
         """1 when every sentence passes, else 0."""
         drafts = [Draft(text, sample.context_ids) for text in SENTENCES.split(sample.answer)]
-        passed = [self._gate.check(draft, sample.context_ids)[1] for draft in drafts]
-        return Outcome("scored", float(all(passed)))
+        found = [checked for draft in drafts for checked in self._gate.check(draft, sample.context_ids)]
+        return Outcome("scored", float(not any(checked.failed for checked in found)))
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 from ingest.sentences import plain, split_sentences
+from ingest.shown import shown
 from rag.types import Chunk, ChunkKind, Entry, Sentence
 
 VERSION = 3
@@ -159,6 +160,8 @@ def sentences_of(entry: Entry) -> list[Sentence]:
     for follow_up in entry.follow_ups:
         for block in blocks(follow_up.answer, follow_up.question):
             found += [(follow_up.question, text, quote) for text, quote in _quotable(block)]
+    if entry.origin == "document":
+        found = [(section, clean, quote) for section, text, quote in found if (clean := shown(text))]
     return [Sentence(entry.id, position, section, text, quote) for position, (section, text, quote) in enumerate(found)]
 
 

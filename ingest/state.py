@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ingest.chunk import VERSION as CHUNKER
 from ingest.guides import content_hashes
+from ingest.shown import VERSION as SHOWN
 from rag.catalog import TABLE
 from rag.errors import IndexUnavailable
 from rag.manifest import Manifest, check_files, live_folder, read_manifest
@@ -46,8 +47,8 @@ def state_of_index(settings: Settings) -> tuple[Path | None, str]:
 
 
 def _document_hashes(folder: Path) -> dict[str, str]:
-    """The sha256 of each ingested document; a name says where it comes from."""
+    """The sha256 of each ingested document and of how it is shown; a name says where it comes from."""
     return {
-        f"documents/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
+        f"documents/{path.name}": hashlib.sha256(b"%d " % SHOWN + path.read_bytes()).hexdigest()
         for path in sorted(folder.glob("*.json"))
     }

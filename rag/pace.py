@@ -32,3 +32,21 @@ class Pace:
                 return WINDOW - (now - self._spent[0])
             self._spent.append(now)
             return 0.0
+
+
+class Turnstile:
+    """One question's way to the language model: takes a call when the model is first needed, and never a second.
+
+    Args:
+        pace: whose calls are taken; without one, nothing is counted.
+    """
+
+    def __init__(self, pace: Pace | None) -> None:
+        self._pace = pace
+        self._seconds: float | None = None
+
+    def wait(self) -> float:
+        """Seconds until the model may be asked, 0 when it may be now."""
+        if self._seconds is None:
+            self._seconds = self._pace.wait() if self._pace else 0.0
+        return self._seconds

@@ -1,8 +1,11 @@
 """A question with several parts or several readings, taken apart without a language model."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+import numpy
 
 from rag.converse import hangs, understand
 from rag.retrieve import Retriever
@@ -63,6 +66,46 @@ def judge_parts(retriever: Retriever, question: str, limit: int) -> list[JudgedP
         best = max(found, key=lambda retrieval: retrieval.covered)
         judged.append(JudgedPart(part, best, best.covered))
     return judged
+
+
+@dataclass(frozen=True, slots=True)
+class Joined(Retrieval):
+    """What several parts of one question found, taken in turns; `parts` holds what each found by itself."""
+
+    parts: tuple[Retrieval, ...] = ()
+
+
+def join(question: str, parts: Sequence[JudgedPart], limit: int) -> Retrieval:
+    """What is found for these parts of a question: the best entry of each, then the second ones, up to `limit`.
+
+    The whole is covered as far as its least covered part is. One part alone is a retrieval like any other.
+    """
+    if len(parts) == 1:
+        return replace(parts[0].retrieval, question=question)
+    found: dict[str, Hit] = {}
+    for row in zip_longest(*(part.retrieval.hits for part in parts)):
+        for hit in row:
+            if hit is not None and len(found) < max(limit, len(parts)):
+                found.setdefault(hit.entry_id, hit)
+    vector = numpy.sum([part.retrieval.vector for part in parts], axis=0)
+    return Joined(
+        question=question,
+        vector=numpy.asarray(vector / (numpy.linalg.norm(vector) or 1.0), dtype=numpy.float32),
+        hits=tuple(replace(hit, rank=rank) for rank, hit in enumerate(found.values(), 1)),
+        covered=min(part.covered for part in parts),
+        parts=tuple(_within(part.retrieval, found) for part in parts),
+    )
+
+
+def _within(retrieval: Retrieval, kept: Container[str]) -> Retrieval:
+    return replace(retrieval, hits=tuple(hit for hit in retrieval.hits if hit.entry_id in kept))
+
+
+def shares(retrieval: Retrieval, claims: int) -> list[tuple[Retrieval, int]]:
+    """What can be quoted from by itself, and how many of an answer's sentences it may have, one at the least."""
+    parts = retrieval.parts if isinstance(retrieval, Joined) else (retrieval,)
+    each, more = divmod(claims, len(parts))
+    return [(part, max(1, each + (row < more))) for row, part in enumerate(parts)]
 
 
 def readings(question: str, hits: Sequence[Hit], entries: EntrySource) -> tuple[str, ...]:

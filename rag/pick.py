@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rag.answer import Draft, QuoteWriter
+from rag.parts import shares
 from rag.types import EntrySource, GrammarModel, Retrieval
 
 PROMPT = Path(__file__).with_name("prompts") / "pick.md"
@@ -40,12 +41,18 @@ class PickingWriter:
     def write(self, retrieval: Retrieval) -> Iterator[Draft]:
         """The drafts, each as soon as its line is whole; the first one does not wait for the model.
 
+        Parts of a question that are answered from different places are asked about one after the other.
+
         Raises:
             ModelError: the model failed.
         """
+        for part, claims in shares(retrieval, self._claims):
+            yield from self._picked(part, claims)
+
+    def _picked(self, retrieval: Retrieval, claims: int) -> Iterator[Draft]:
         offered = self._offered(retrieval)
         yield from offered[-1:]
-        more = min(self._claims, len(offered)) - 1
+        more = min(claims, len(offered)) - 1
         if more < 1:
             return
         starts = beginnings([_inert(draft.text) for draft in offered])

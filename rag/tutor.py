@@ -3,41 +3,39 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.answer import QUOTE, AnswerWriter, Draft
+from rag.answer import QUOTE, AnswerWriter, Draft, QuoteWriter
 from rag.cite import Gate
 from rag.converse import understand, understand_with
 from rag.errors import ModelError, QuestionError
-from rag.pace import Pace
-from rag.parts import judge_parts, readings
+from rag.pace import Pace, Turnstile
+from rag.parts import Joined, join, judge_parts, readings, shares
 from rag.question import clean_question, clean_turns
 from rag.reply import Reply
 from rag.retrieve import Retriever
 from rag.types import (
     Answer,
     AnswerKeeper,
-    AnswerStatus,
     ChatModel,
     Claim,
     EntrySource,
     Hit,
+    Origin,
     Retrieval,
     Shown,
-    Source,
     Turn,
     Understood,
 )
+from rag.verdict import NOT_COVERED, Watch, left_out, refusal, same_words, too_often, verdict
 
 COVERED = 0.5
 """The least probability at which the guides count as covering a question."""
 PART_OPEN = 0.4
 """A part of a covered question counts as left open below this: the whole speaks for it."""
-NEAR = 0.4
-"""The least score of an entry that is offered beside a refusal."""
-NOT_COVERED = "The guides don't cover this."
-UNVERIFIED = "Something was found, but no sentence of the answer could be checked against the guides."
+KEPT = 2
+"""Raised whenever an answer kept earlier is not to be shown any more."""
 NO_LLM = (
     "No language model is configured, so this answer quotes the guides word for word. Set OPENAI_API_KEY, or "
     "OPENAI_BASE_URL and TUTOR_MODEL, for written answers; `tutor models fetch local` and --model local need no key."
@@ -104,6 +102,11 @@ class Tutor:
         self._limits = limits
         self._notices = tuple(notices)
 
+    def within(self, origin: Origin) -> "Tutor":
+        """The same over the guides alone, or over the user's own documents alone."""
+        chosen = self._retriever.within(lambda entry_id: self.entries.entry(entry_id).origin == origin)
+        return Tutor(self.entries, chosen, self._gate, self._writers, self._limits, self._notices)
+
     def search(self, question: str, *, limit: int, history: Sequence[Turn] = ()) -> list[Hit]:
         """Ranked entries with the parts of their scores.
 
@@ -133,19 +136,15 @@ class Tutor:
         question = clean_question(question, self._limits.question)
         turns = clean_turns(history, self._limits.question, self._limits.history)
         writer = self._writer(model or self._writers.default)
-        notices = list(self._notices)
-        if pace and writer.name != QUOTE and (seconds := pace.wait()):
-            notices.append(
-                f"This session may ask the language model again in {seconds:.0f} s; until then it is quoted."
-            )
-            writer = self._writer(QUOTE)
-        return Reply(self._run(question, turns, writer, notices))
+        return Reply(self._run(question, turns, writer, Turnstile(pace)))
 
     def _run(
-        self, question: str, turns: Sequence[Turn], writer: AnswerWriter, notices: list[str]
+        self, question: str, turns: Sequence[Turn], writer: AnswerWriter, turnstile: Turnstile
     ) -> Generator[Shown, None, Answer]:
         started = time.perf_counter()
-        understood = self._understood(question, turns, writer, notices)
+        watch = Watch()
+        notices = list(self._notices)
+        understood = self._understood(question, turns, writer, turnstile, notices)
         retrieval = self._retriever.retrieve(understood, limit=self._limits.sources)
         retrieval, uncovered = self._parts(retrieval, bool(turns))
         retrieved = time.perf_counter()
@@ -161,20 +160,23 @@ class Tutor:
             message=NOT_COVERED,
             covered=retrieval.covered,
             uncovered=uncovered,
-            timings_ms={"retrieve": (retrieved - started) * 1000, "generate": 0.0, "verify": 0.0},
         )
         if not retrieval.hits or retrieval.covered < COVERED:
-            answer = replace(answer, related=self._related(retrieval), uncovered=())
+            answer = refusal(answer, retrieval, self.entries)
         else:
-            choices = () if turns else readings(question, retrieval.hits, self.entries)
-            answer = yield from self._answered(replace(answer, choices=choices), retrieval, writer)
-        total = (time.perf_counter() - started) * 1000
-        return replace(answer, timings_ms={**answer.timings_ms, "total": total})
+            several = bool(turns) or isinstance(retrieval, Joined)
+            choices = () if several else readings(question, retrieval.hits, self.entries)
+            answer = yield from self._answered(replace(answer, choices=choices), retrieval, writer, turnstile, watch)
+        ended = time.perf_counter()
+        spans = {"retrieve": (retrieved - started) * 1000, **watch.spent, "total": (ended - started) * 1000}
+        return replace(answer, timings_ms=spans)
 
-    def _understood(self, question: str, turns: Sequence[Turn], writer: AnswerWriter, notices: list[str]) -> Understood:
+    def _understood(
+        self, question: str, turns: Sequence[Turn], writer: AnswerWriter, turnstile: Turnstile, notices: list[str]
+    ) -> Understood:
         """The question as it is searched; a language model that writes the answer also reads the conversation."""
         rewriter = self._writers.rewriter
-        if turns and rewriter is not None and writer.name != QUOTE:
+        if turns and rewriter is not None and writer.name != QUOTE and not turnstile.wait():
             try:
                 return understand_with(rewriter, question, turns)
             except ModelError as error:
@@ -188,92 +190,86 @@ class Tutor:
             return retrieval, ()
         if retrieval.covered >= COVERED:
             return retrieval, tuple(part.text for part in judged if part.covered < PART_OPEN)
-        best = max(judged, key=lambda part: part.covered)
-        if best.covered < COVERED:
+        covered = [part for part in judged if part.covered >= COVERED]
+        if not covered:
             return retrieval, ()
         uncovered = tuple(part.text for part in judged if part.covered < COVERED)
-        return replace(best.retrieval, question=retrieval.question), uncovered
+        return join(retrieval.question, covered, self._limits.sources), uncovered
 
-    def _answered(self, answer: Answer, retrieval: Retrieval, writer: AnswerWriter) -> Generator[Shown, None, Answer]:
-        """Quotes, writes, checks; when the language model fails, the quoted answer stands."""
+    def _answered(
+        self, answer: Answer, retrieval: Retrieval, writer: AnswerWriter, turnstile: Turnstile, watch: Watch
+    ) -> Generator[Shown, None, Answer]:
+        """Quotes, writes, checks; when the language model fails or may not be asked, the quoted answer stands."""
+        quoter = self._writer(QUOTE)
         kept = self._writers.kept if writer.name != QUOTE else None
-        key = self._key(answer, writer) if kept else ""
-        if kept and (known := kept.get(key)):
+        if kept and (known := kept.get(self._key(answer, writer))):
             yield from (Shown(claim, known.model) for claim in known.claims)
-            return replace(known, notices=answer.notices, timings_ms=answer.timings_ms)
-        clock = time.perf_counter()
-        quoted, _ = yield from self._checked(self._writer(QUOTE).write(retrieval), answer.retrieved, QUOTE)
+            return replace(known, notices=(*answer.notices, *left_out(known.dropped_claims)))
+        quoted, _ = yield from self._checked(self._quotations(retrieval), answer.retrieved, quoter, watch)
+        instead = ""
         if writer.name == QUOTE:
-            answer = replace(answer, notices=(*answer.notices, *filter(None, [self._writers.quoting])))
-            spent = {**answer.timings_ms, "generate": (time.perf_counter() - clock) * 1000}
-            return self._with(replace(answer, timings_ms=spent), quoted, [])
-        try:
-            claims, dropped = yield from self._checked(writer.write(retrieval), answer.retrieved, writer.name)
-        except ModelError as error:
-            notice = f"{error} This is the quoted answer instead."
-            return self._with(replace(answer, model=QUOTE, notices=(*answer.notices, notice)), quoted, [])
-        spent = {**answer.timings_ms, "generate": (time.perf_counter() - clock) * 1000}
-        answer = replace(answer, timings_ms=spent)
+            instead = self._writers.quoting
+        elif seconds := turnstile.wait():
+            writer, instead = quoter, too_often(seconds)
+        else:
+            try:
+                claims, dropped = yield from self._checked(writer.write(retrieval), answer.retrieved, writer, watch)
+            except ModelError as error:
+                writer, instead = quoter, f"{error} This is the quoted answer instead."
+        answer = replace(answer, model=writer.name)
+        if writer.name == QUOTE:
+            answer = replace(answer, notices=(*answer.notices, *filter(None, [instead])))
+            return verdict(answer, quoted, [], self.entries)
         if not claims and not dropped:
-            return replace(answer, related=self._related(retrieval))
-        written = replace(self._with(answer, claims, dropped), quoted=tuple(quoted))
+            return refusal(answer, retrieval, self.entries)
+        written = replace(verdict(answer, claims, dropped, self.entries), quoted=tuple(quoted))
         if kept and claims:
-            kept.put(key, written)
+            # A model that had no name before it was asked has one now.
+            kept.put(self._key(answer, writer), written)
         return written
 
+    def _quotations(self, retrieval: Retrieval) -> Iterator[Draft]:
+        """The guides' own sentences; parts of a question that are answered from different places share the room."""
+        for part, claims in shares(retrieval, self._limits.claims):
+            yield from QuoteWriter(self.entries, claims).write(part)
+
     def _checked(
-        self, drafts: Iterable[Draft], retrieved: Sequence[str], model: str
+        self, drafts: Iterable[Draft], retrieved: Sequence[str], writer: AnswerWriter, watch: Watch
     ) -> Generator[Shown, None, tuple[list[Claim], list[Claim]]]:
         """Yields the claims that may be shown, each as soon as it is checked; returns them and the others."""
         claims: list[Claim] = []
         dropped: list[Claim] = []
+        said: set[str] = set()
         steps = iter(drafts)
+        useless = 0
         try:
-            for draft in steps:
-                claim, fine = self._gate.check(draft, retrieved)
-                if not fine:
-                    dropped.append(claim)
-                elif claim not in claims:
-                    claims.append(claim)
-                    yield Shown(claim, model)
-                # A model that does not keep to the number asked for is stopped, not waited for.
-                if len(claims) == self._limits.claims or len(dropped) > 2 * self._limits.claims:
+            # A model that does not keep to the number asked for is stopped, not waited for.
+            while len(claims) < self._limits.claims and useless <= 2 * self._limits.claims:
+                with watch.on("generate"):
+                    draft = next(steps, None)
+                if draft is None:
                     break
+                with watch.on("verify"):
+                    found = self._gate.check(draft, retrieved)
+                dropped += [sentence.failed for sentence in found if sentence.failed]
+                fresh = [
+                    claim
+                    for claim in (claim for sentence in found for claim in sentence.claims)
+                    if same_words(claim.text) not in said
+                ][: self._limits.claims - len(claims)]
+                useless += not fresh
+                for claim in fresh:
+                    said.add(same_words(claim.text))
+                    claims.append(claim)
+                    yield Shown(claim, writer.name)
         finally:
             if close := getattr(steps, "close", None):
                 close()
         return claims, dropped
 
-    def _with(self, answer: Answer, claims: Sequence[Claim], dropped: Sequence[Claim]) -> Answer:
-        """The answer with its claims, and what there is to say about them."""
-        notices = list(answer.notices)
-        if dropped:
-            many = f"{len(dropped)} sentences were" if len(dropped) > 1 else "1 sentence was"
-            notices.append(f"{many} left out because the guides don't support {'them' if len(dropped) > 1 else 'it'}.")
-        said = [f"The guides don't cover this part: “{part}”." for part in answer.uncovered]
-        if answer.choices:
-            said.append(f"This can be read in two ways. Did you mean “{answer.choices[0]}” or “{answer.choices[1]}”?")
-        ids = dict.fromkeys(source for claim in claims for source in claim.sources)
-        complete: AnswerStatus = "partial" if said else "answered"
-        return replace(
-            answer,
-            status=complete if claims else "unverified",
-            message=" ".join(said) if claims else UNVERIFIED,
-            claims=tuple(claims),
-            sources=tuple(self._source(entry_id) for entry_id in ids),
-            notices=tuple(notices),
-            dropped_claims=tuple(dropped),
-        )
-
-    def _related(self, retrieval: Retrieval) -> tuple[Source, ...]:
-        return tuple(self._source(hit.entry_id) for hit in retrieval.hits[:3] if hit.scores["score"] >= NEAR)
-
-    def _source(self, entry_id: str) -> Source:
-        entry = self.entries.entry(entry_id)
-        return Source(entry.id, entry.title, entry.guide)
-
     def _key(self, answer: Answer, writer: AnswerWriter) -> str:
-        parts = [self._writers.fingerprint, writer.name, answer.question, answer.standalone_question, answer.retrieved]
+        asked = [answer.question, answer.standalone_question, answer.retrieved]
+        parts = [KEPT, self._writers.fingerprint, writer.name, *asked]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def _writer(self, name: str) -> AnswerWriter:

@@ -276,6 +276,11 @@ class AnswerKeeper(Protocol):
 
 
 class SupportChecker(Protocol):
-    """Decides how far an entry's sentences support a claim: (support in 0..1, the sentence)."""
+    """Decides how far an entry's sentences support a claim: (support in 0..1, the passage).
+
+    `nearest` are the entry's own sentences that a claim draws on, best first, with the cosine of the best.
+    """
 
     def support(self, claim: str, entry_id: str) -> tuple[float, str]: ...
+
+    def nearest(self, claim: str, entry_id: str) -> tuple[float, Sequence[Sentence]]: ...

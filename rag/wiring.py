@@ -78,8 +78,11 @@ class Library:
     @cached_property
     def retriever(self) -> Retriever:
         # A word of the user's own documents is as good as one of the guides: it must not be corrected away.
-        correct = Speller.load(self.folder).correct
-        return Retriever(self.dense, self.keyword, self.rerankers, correct, self.abstention.probability)
+        return Retriever(self.dense, self.keyword, self.rerankers, self.speller.correct, self.abstention.probability)
+
+    @cached_property
+    def speller(self) -> Speller:
+        return Speller.load(self.folder)
 
     @cached_property
     def rerankers(self) -> tuple[Reranker, ...]:
@@ -98,8 +101,12 @@ class Library:
         return Abstention(CoverageModel.load(self.folder), calibration, lambda id: self.store.entry(id).origin)
 
     @cached_property
+    def checker(self) -> SentenceSupport:
+        return SentenceSupport(self.embedder, self.passages)
+
+    @cached_property
     def gate(self) -> Gate:
-        return Gate(self.passages, SentenceSupport(self.embedder, self.passages))
+        return Gate(self.passages, self.checker)
 
     @cached_property
     def kept(self) -> AnswerCache:

@@ -20,8 +20,14 @@ PROMPT = Path(__file__).with_name("prompts") / "answer.md"
 MARK = re.compile(r"<(?=\s*/?\s*(?:source|question)\b)", re.IGNORECASE)
 FENCE = re.compile(r"^\s*```[a-z]*\s*|\s*```\s*$")
 BRACKETED = re.compile(r"\[([^\[\]]+)\]")
-STRUCTURE = frozenset('{}[]",')
+LISTED = re.compile(r"^\s*(?:[-*•]\s+|\d{1,2}[.)]\s+)?")
+ID = re.compile(r"[A-Z]{2,}-\d+")
+STRUCTURE = frozenset('{}[]",\n')
+MOST_LETTERS = 200_000
+MOST_DRAFTS = 200
+"""More of a reply than this is not read: a model that writes so much has lost the thread, or never stops."""
 NOT_JSON = "The language model's reply was not the JSON that was asked for."
+ENDLESS = "The language model's reply had no end."
 NO_JSON_CURE = "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL."
 
 
@@ -92,28 +98,32 @@ def read_drafts(deltas: Iterator[str], ids: Sequence[str]) -> Iterator[Draft]:
     """The drafts of a reply that arrives in pieces, JSON or lines.
 
     Raises:
-        ModelError: the whole reply is neither.
+        ModelError: the whole reply is neither, or it does not end.
     """
     reply, done = "", 0
     for delta in deltas:
         reply += delta
+        if len(reply) > MOST_LETTERS:
+            raise ModelError(ENDLESS, NO_JSON_CURE)
         if STRUCTURE.isdisjoint(delta):
             continue  # letters alone complete no claim, and reading everything again costs
-        # The last one may still be growing; the others are as they will be.
-        for draft in _claims_so_far(reply)[done:-1]:
+        for draft in _drafts_so_far(reply, ids)[done:]:
             done += 1
             if draft.text:
                 yield draft
+        if done > MOST_DRAFTS:
+            raise ModelError(ENDLESS, NO_JSON_CURE)
     rest = parse_reply(reply, ids)
     yield from (draft for draft in rest[done:] if draft.text)
 
 
-def _claims_so_far(reply: str) -> list[Draft]:
-    text = FENCE.sub("", reply)
-    if not text.lstrip().startswith("{"):
-        return []
+def _drafts_so_far(reply: str, ids: Sequence[str]) -> list[Draft]:
+    """What is whole: the last claim, or line, may still be growing."""
+    text = FENCE.sub("", reply).lstrip()
     try:
-        return _drafts(from_json(text.lstrip(), allow_partial=True))
+        if text.startswith("{"):
+            return _drafts(from_json(text, allow_partial=True))[:-1]
+        return _lines(text.rpartition("\n")[0], ids)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
 
@@ -125,30 +135,39 @@ def parse_reply(reply: str, ids: Sequence[str]) -> list[Draft]:
         ModelError: it is neither JSON of the asked form nor lines with ids.
     """
     text = FENCE.sub("", reply).strip()
-    if text.startswith("{"):
-        try:
+    try:
+        if text.startswith("{"):
             return _drafts(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ModelError(NOT_JSON, NO_JSON_CURE) from error
-    lines = [draft for line in text.splitlines() if (draft := _line(line, ids))]
+        lines = _lines(text, ids)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(NOT_JSON, NO_JSON_CURE) from error
     if not lines:
         raise ModelError(NOT_JSON, NO_JSON_CURE)
     return lines
 
 
 def _drafts(values: Any) -> list[Draft]:
-    return [
-        Draft(_folded(item["text"]), tuple(dict.fromkeys(str(source) for source in item["sources"])))
-        for item in values["claims"]
-    ]
+    claims = values["claims"]
+    if not isinstance(claims, list):
+        raise TypeError  # an empty text or object has no items either, but says nothing of the sources
+    return [Draft(_folded(item["text"]), tuple(dict.fromkeys(map(str, item["sources"])))) for item in claims]
+
+
+def _lines(text: str, ids: Sequence[str]) -> list[Draft]:
+    return [draft for line in text.splitlines() if (draft := _line(line, ids))]
 
 
 def _line(line: str, ids: Sequence[str]) -> Draft | None:
     """A sentence that ends with ids in brackets; a line without any cites nothing and is no draft."""
-    named = [part.strip() for group in BRACKETED.findall(line) for part in group.split(",")]
-    text = _folded(BRACKETED.sub(" ", line).lstrip("-*0123456789. "))
-    found = tuple(dict.fromkeys(name for name in named if name in ids or re.fullmatch(r"[A-Z]{2,}-\d+", name)))
-    return Draft(text, found) if text and found else None
+    found: dict[str, None] = {}
+
+    def cited(group: re.Match[str]) -> str:
+        named = [name for part in group[1].split(",") if (name := part.strip()) in ids or ID.fullmatch(name)]
+        found.update(dict.fromkeys(named))
+        return " " if named else group[0]
+
+    text = _folded(LISTED.sub("", BRACKETED.sub(cited, line)))
+    return Draft(text, tuple(found)) if text and found else None
 
 
 def _folded(text: str) -> str:

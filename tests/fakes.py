@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import MappingProxyType
 from typing import Any
 
 import numpy
@@ -165,14 +166,22 @@ def _parts(reply: Scripted) -> Iterator[str]:
 
 
 class FakeChecker:
-    """A `SupportChecker` from a table of (claim, entry id); what is not in it has no support."""
+    """A `SupportChecker` from a table of (claim, entry id); what is not in it has no support and nothing near."""
 
-    def __init__(self, table: Mapping[tuple[str, str], float]) -> None:
+    def __init__(
+        self,
+        table: Mapping[tuple[str, str], float],
+        near: Mapping[tuple[str, str], tuple[float, Sequence[Sentence]]] = MappingProxyType({}),
+    ) -> None:
         self._table = table
+        self._near = near
 
     def support(self, claim: str, entry_id: str) -> tuple[float, str]:
         support = self._table.get((claim, entry_id), 0.0)
         return support, f"passage of {entry_id}" if support else ""
+
+    def nearest(self, claim: str, entry_id: str) -> tuple[float, Sequence[Sentence]]:
+        return self._near.get((claim, entry_id), (0.0, ()))
 
 
 FILES = {"model.safetensors": b"weights " * 3000, "tokenizer.json": b'{"version": "1.0"}', "config.json": b"{}"}

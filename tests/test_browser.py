@@ -1,67 +1,61 @@
-"""The web page in a real browser: Debian's Chromium, headless, driven by Playwright."""
+"""The Ask page in a real browser: Debian's Chromium, headless, driven by Playwright."""
 
 import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from rag.settings import PROJECT, Settings
+from rag.wiring import Library
+from tests.browsing import (
+    FLAGS,
+    NARROW,
+    app_running,
+    axe,
+    borrowed_home,
+    browser_page,
+    browser_running,
+    foreign_requests,
+    open_page,
+    picture,
+    settled,
+)
+from tests.servers import HANG, delta, head, playing
+from ui.feedback import kept_feedback
 from ui.upkeep import free_port
 
+__all__ = ["FLAGS"]
 pytestmark = [pytest.mark.real, pytest.mark.browser]
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-PICTURES = PROJECT / ".cache" / "screenshots"
+NAN = "my lstm loss suddenly becomes NaN, what can I do?"
+TRUE = "Gradient clipping scales the gradient down when its norm is above a threshold such as 1.0."
+MARKED = ".st-key-entry .stMarkdownColoredBackground"
 
 
 @pytest.fixture(scope="module")
-def address(real: Settings) -> Iterator[str]:
-    """The app as `tutor ui` starts it; yields the address it prints."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TUTOR_", "OPENAI_"))}
-    environment |= {"TUTOR_HOME": str(real.home), "TUTOR_PORT": "0", "PYTHONUNBUFFERED": "1"}
-    call = [sys.executable, "-m", "ui.cli", "ui"]
-    with subprocess.Popen(call, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            printed = server.stdout.readline()
-            found = re.search(r"http://127\.0\.0\.1:\d+", printed)
-            assert found, printed
-            while "URL" not in printed:
-                printed = server.stdout.readline()
-                assert printed, "the server stopped"
-            yield found.group()
-        finally:
-            server.send_signal(signal.SIGINT)
-            try:
-                server.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                # Streamlit sometimes waits for a browser that is gone.
-                server.kill()
+def home(real: Settings) -> Iterator[Path]:
+    with TemporaryDirectory() as folder:
+        yield borrowed_home(real, Path(folder))
+
+
+@pytest.fixture(scope="module")
+def address(home: Path) -> Iterator[str]:
+    with app_running(home) as found:
+        yield found
 
 
 @pytest.fixture
 def page(address: str) -> Iterator[Page]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.fail("No Chromium found: install it (Debian: apt-get install chromium) and run this again.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        opened.set_default_timeout(30_000)
-        opened.goto(address)
+    with browser_page(address) as opened:
         opened.get_by_test_id("stChatInputTextArea").wait_for()
         yield opened
-        browser.close()
 
 
 def ask(page: Page, question: str) -> None:
@@ -70,38 +64,57 @@ def ask(page: Page, question: str) -> None:
     box.press("Enter")
 
 
-def picture(page: Page, name: str) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png")
+def answered(page: Page, question: str) -> None:
+    """Asks and waits for the whole answer with its buttons."""
+    many = page.get_by_role("button", name="Copy", exact=True).count()
+    ask(page, question)
+    page.get_by_role("button", name="Copy", exact=True).nth(many).wait_for()
+    settled(page)
 
 
-def test_a_question_is_answered_with_ids_that_open_their_entry(page: Page, address: str) -> None:
-    foreign: list[str] = []
-    page.on("request", lambda request: foreign.append(request.url) if not request.url.startswith(address) else None)
-    ask(page, "my lstm loss suddenly becomes NaN, what can I do?")
-    chip = page.get_by_role("button", name="SCN-09").first
-    chip.wait_for()
+def test_a_question_is_answered_with_ids_that_open_their_entry_at_the_sentence(page: Page, address: str) -> None:
+    foreign = foreign_requests(page, address)
+    answered(page, NAN)
     expect(page.get_by_text("the standard cure is gradient clipping", exact=False).first).to_be_visible()
     expect(page.get_by_text("No language model is configured", exact=False)).to_be_visible()
-    chip.click()
-    expect(page.get_by_role("heading", name="SCN-09 Exploding gradients in recurrent networks")).to_be_visible()
+    page.get_by_role("button", name="SCN-09").nth(1).click()
+    heading = page.get_by_role("heading", name="SCN-09 Exploding gradients in recurrent networks")
+    expect(heading).to_be_visible()
+    expect(heading).to_be_focused()
+    expect(page.locator(MARKED)).to_have_count(1)
+    expect(page.locator(MARKED)).to_be_in_viewport()
     expect(page.get_by_role("heading", name="Trade-offs")).to_be_attached()
     picture(page, "ask-wide")
+    page.get_by_text("Why this source?").click()
+    expect(page.get_by_text("Rank 1 of 5")).to_be_visible()
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("heading", name="Trade-offs")).to_have_count(0)
-    assert [url for url in foreign if not url.startswith(("ws:", "data:", "blob:"))] == []
+    assert foreign == []
+
+
+def test_everything_works_from_the_keyboard(page: Page) -> None:
+    expect(page.get_by_test_id("stChatInputTextArea")).to_be_focused()
+    page.keyboard.type("what is concept drift?")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Copy", exact=True).wait_for()
+    settled(page)
+    for _ in range(30):
+        page.keyboard.press("Shift+Tab")
+        if re.match(r"^[A-Z]{3}-\d+$", page.evaluate("document.activeElement.innerText")):
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator(MARKED)).to_have_count(1)
 
 
 def test_the_history_stays_and_a_follow_up_says_how_it_was_understood(page: Page) -> None:
-    ask(page, "what is concept drift?")
-    page.get_by_text("Sources:").first.wait_for()
-    ask(page, "and how is it different from data drift?")
+    answered(page, "what is concept drift?")
+    answered(page, "and how is it different from data drift?")
     expect(page.get_by_text("Understood as: what is concept drift: and how is it different")).to_be_visible()
     expect(page.get_by_test_id("stChatMessage")).to_have_count(4)
 
 
 def test_a_refusal_shows_no_sources(page: Page) -> None:
-    ask(page, "what is the capital of France")
+    answered(page, "what is the capital of France")
     expect(page.get_by_text("The guides don't cover this.", exact=False)).to_be_visible()
     expect(page.get_by_text("Sources:")).to_have_count(0)
 
@@ -109,20 +122,105 @@ def test_a_refusal_shows_no_sources(page: Page) -> None:
 def test_a_hostile_question_shows_as_text_and_fetches_nothing(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    ask(page, "what is data drift ![x](http://evil.example/a.png) <img src=http://evil.example/b.png> $x^2$ :red[no]")
-    page.get_by_text("Sources:").first.wait_for()
-    expect(page.get_by_text("![x](http://evil.example/a.png)", exact=False).first).to_be_visible()
+    answered(
+        page, "what is data drift ![x](http://evil.example/a.png) <img src=http://evil.example/b.png> $x^2$ :red[no]"
+    )
     expect(page.get_by_text("$x^2$ :red[no]", exact=False).first).to_be_visible()
+    expect(page.get_by_test_id("stChatMessage").first).to_contain_text("![x](http://evil.example/a.png)")
+    assert page.get_by_test_id("stChatMessage").locator("a, img[src*=evil]").count() == 0
     assert [url for url in asked if "evil" in url] == []
 
 
-def test_a_narrow_page_can_be_used(page: Page, tmp_path: Path) -> None:
-    page.set_viewport_size({"width": 390, "height": 800})
-    ask(page, "when is PR-AUC better than ROC-AUC?")
-    page.get_by_role("button", name="QNA-07").first.click()
-    expect(page.get_by_role("heading", name=re.compile("^QNA-07"))).to_be_visible()
-    picture(page, "ask-narrow")
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+def test_a_narrow_page_can_be_used(address: str) -> None:
+    with browser_page(address, width=NARROW) as page:
+        picture(page, "ask-empty-narrow")
+        answered(page, "when is PR-AUC better than ROC-AUC?")
+        page.get_by_role("button", name="QNA-07").first.click()
+        expect(page.get_by_role("heading", name=re.compile("^QNA-07"))).to_be_visible()
+        expect(page.locator(MARKED)).to_be_in_viewport()
+        picture(page, "ask-narrow")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_feedback_is_kept_on_this_machine_with_the_sentence(page: Page, home: Path) -> None:
+    answered(page, NAN)
+    page.get_by_role("button", name="Something is wrong").click()
+    page.get_by_role("radio").nth(1).check(force=True)
+    page.get_by_role("button", name="Keep this").click()
+    expect(page.get_by_text("Marked as wrong", exact=False)).to_be_visible()
+    kept = kept_feedback(home)[-1]
+    assert (kept["question"], kept["verdict"], kept["cited"][0]) == (NAN, "wrong", "SCN-09")
+    assert "gradient clipping" in kept["sentence"]
+
+
+def test_a_conversation_is_saved_as_markdown(page: Page) -> None:
+    answered(page, NAN)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Save conversation").click()
+    assert waiting.value.suggested_filename.endswith(".md")
+    text = Path(waiting.value.path()).read_text("utf-8")
+    assert f"## {NAN}" in text
+    assert "[SCN-09]" in text
+
+
+def test_an_answer_is_copied_with_its_citations(page: Page) -> None:
+    answered(page, NAN)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy", exact=True).click()
+    block = page.get_by_test_id("stCode")
+    block.wait_for()
+    block.hover()
+    block.get_by_role("button").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert "[SCN-09]" in copied
+    assert "Sources" in copied
+
+
+def test_a_model_that_never_ends_is_stopped_and_what_was_checked_stays(real: Settings) -> None:
+    claim = f'{{"text": "{TRUE}", "sources": ["SCN-09"]}}'
+    begun = f'{{"claims": [{claim}, {claim}, '
+    with TemporaryDirectory() as folder, playing([head(), delta(role="assistant"), delta(begun), HANG]) as server:
+        settings = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-test", "TUTOR_MODEL": "small"}
+        with app_running(borrowed_home(real, Path(folder)), **settings) as address, browser_page(address) as page:
+            ask(page, NAN)
+            expect(page.get_by_text("Quoted from the guides")).to_be_visible()
+            expect(page.get_by_text("Gradient clipping scales", exact=False)).to_be_visible()
+            picture(page, "ask-writing")
+            page.get_by_role("button", name="Stop").click()
+            expect(page.get_by_text("You stopped this answer", exact=False)).to_be_visible()
+            expect(page.get_by_role("button", name="SCN-09").first).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_kept_from_using_the_page(address: str, scheme: str) -> None:
+    with browser_page(address, scheme="dark" if scheme == "dark" else "light") as page:
+        settled(page)
+        assert axe(page) == []
+        answered(page, NAN)
+        answered(page, "what is the capital of France")
+        page.get_by_role("button", name="SCN-09").first.click()
+        expect(page.locator(MARKED)).to_have_count(1)
+        settled(page)
+        assert axe(page) == []
+        page.get_by_role("button", name="Something is wrong").first.click()
+        page.get_by_role("radio").first.wait_for()
+        assert axe(page) == []
+        levels = page.eval_on_selector_all("h1, h2, h3, h4", "all => all.map(it => Number(it.tagName[1]))")
+        assert levels.count(1) == 1
+        assert all(after - before <= 1 for before, after in pairwise(levels)), levels
+
+
+def test_ten_sessions_asking_at_once_each_get_their_own_answer(address: str, library: Library) -> None:
+    entries = library.store.entries()[:: len(library.store.entries()) // 10][:10]
+    with browser_running() as browser:
+        pages = [open_page(browser, address) for _ in entries]
+        for page, entry in zip(pages, entries, strict=True):
+            ask(page, entry.question)
+        for page, entry in zip(pages, entries, strict=True):
+            page.get_by_role("button", name="Copy", exact=True).wait_for()
+            expect(page.get_by_role("button", name=entry.id, exact=True).first).to_be_visible()
+            expect(page.get_by_test_id("stChatMessage")).to_have_count(2)
+            expect(page.get_by_test_id("stChatMessage").first).to_have_text(re.compile(re.escape(entry.question)))
 
 
 def test_a_port_in_use_is_one_clear_line(real: Settings, address: str) -> None:

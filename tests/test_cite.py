@@ -1,13 +1,14 @@
 """The gate: what becomes a claim, what is left out, which ids a claim keeps, and what is left of its text."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import pytest
 
 from rag.answer import Draft
-from rag.cite import Gate
+from rag.cite import NEARNESS, UNSHOWABLE, Checked, Gate
 from rag.support import SUPPORTED
-from rag.types import Claim, FollowUp
+from rag.types import Claim, FollowUp, Sentence
 from tests.fakes import FakeChecker, FakeEntries, an_entry, unit
 
 RETRIEVED = ("LLM-03", "FND-03", "SCN-09")
@@ -22,6 +23,11 @@ ENTRIES = FakeEntries(
     ("LLM-03", "Answer", "![a picture](x.png)", unit(1, 0)),
     ("FND-03", "Answer", "Another.", unit(1, 0)),
 )  # fmt: skip
+OWN = Sentence("LLM-03", 0, "Answer", SAID, f"*{SAID}*")
+LATER = Sentence("LLM-03", 4, "Answer", "Later.", "*Later.*")
+LATEST = Sentence("LLM-03", 5, "Answer", "Latest.", "*Latest.*")
+FARTHEST = Sentence("LLM-03", 2, "Answer", "Far.", "*Far.*")
+OTHER = Sentence("FND-03", 0, "Answer", "Another.", "*Another.*")
 WEAK = SUPPORTED - 0.001
 TABLE = {("good", "LLM-03"): 0.9, ("good", "FND-03"): 0.7, ("good", "SCN-09"): 0.2, ("weak", "LLM-03"): WEAK}
 
@@ -33,7 +39,21 @@ def checked(
     quote: str = "",
     retrieved: Sequence[str] = RETRIEVED,
 ) -> tuple[Claim, bool]:
-    return Gate(ENTRIES, FakeChecker(table)).check(Draft(text, sources, quote), retrieved)
+    """The one sentence of a draft: what is shown, or what failed, and whether it is shown."""
+    (found,) = every(text, *sources, table=table, quote=quote, retrieved=retrieved)
+    assert bool(found.claims) != bool(found.failed)
+    return (found.claims[0], True) if found.claims else (cast(Claim, found.failed), False)
+
+
+def every(
+    text: str,
+    *sources: str,
+    table: Mapping[tuple[str, str], float] = TABLE,
+    quote: str = "",
+    retrieved: Sequence[str] = RETRIEVED,
+    near: Mapping[tuple[str, str], tuple[float, Sequence[Sentence]]] | None = None,
+) -> list[Checked]:
+    return Gate(ENTRIES, FakeChecker(table, near or {})).check(Draft(text, sources, quote), retrieved)
 
 
 def supported(text: str) -> dict[tuple[str, str], float]:
@@ -66,8 +86,8 @@ def test_a_sentence_without_ids_is_left_out() -> None:
 
 
 def test_a_sentence_its_source_does_not_support_is_left_out_and_cites_nothing() -> None:
-    assert checked("good", "SCN-09") == (Claim("good", (), 0.2, "passage of SCN-09"), False)
-    assert checked("weak", "LLM-03") == (Claim("weak", (), WEAK, "passage of LLM-03"), False)
+    assert checked("good", "SCN-09") == (Claim("good", (), 0.0, ""), False)
+    assert checked("weak", "LLM-03") == (Claim("weak", (), 0.0, ""), False)
     assert checked("unheard of", "LLM-03") == (Claim("unheard of", (), 0.0, ""), False)
 
 
@@ -95,8 +115,7 @@ def test_a_sentence_is_made_plain_before_it_is_checked_and_shown(written: str, r
     "text", ["", "  ", "[SCN-14]", "<script>alert(1)</script>", "![x](http://evil.test)", "\u200b"]
 )
 def test_a_sentence_of_which_nothing_is_left_is_left_out(text: str) -> None:
-    claim, fine = checked(text, "LLM-03", table=supported(""))
-    assert (claim.sources, claim.support, fine) == ((), 0.0, False)
+    assert checked(text, "LLM-03", table=supported("")) == (Claim(UNSHOWABLE, (), 0.0, ""), False)
 
 
 @pytest.mark.parametrize("text", ["good onload=alert(1)", "good @import it", "good \\ ]( x", "good $$x$$"])
@@ -126,6 +145,54 @@ def test_a_name_like_an_id_may_stand_in_a_sentence_when_the_cited_entry_says_it(
 def test_the_id_of_a_retrieved_entry_may_stand_in_a_sentence() -> None:
     text = "SCN-09 says the same."
     assert checked(text, "LLM-03", table=supported(text))[1]
+
+
+def test_the_guides_own_sentences_take_the_place_of_one_that_says_nearly_the_same() -> None:
+    near = {("weak", "LLM-03"): (0.7, [LATER, LATEST, OWN, FARTHEST]), ("weak", "FND-03"): (0.9, [OTHER])}
+    # The three nearest, in reading order.
+    shown = tuple(Claim(own.text, ("LLM-03",), 1.0, own.quote) for own in (OWN, LATER, LATEST))
+    assert every("weak", "LLM-03", near=near) == [Checked(shown, Claim("weak", (), 0.0, OWN.quote))]
+    assert every("weak", "LLM-03", "FND-03", near=near) == [
+        Checked((Claim("Another.", ("FND-03",), 1.0, OTHER.quote),), Claim("weak", (), 0.0, OTHER.quote))
+    ]
+
+
+@pytest.mark.parametrize(("cosine", "shown"), [(NEARNESS, True), (NEARNESS - 0.001, False)])
+def test_a_sentence_far_from_its_source_is_left_out_and_nothing_takes_its_place(cosine: float, shown: bool) -> None:
+    (found,) = every("weak", "LLM-03", near={("weak", "LLM-03"): (cosine, [OWN])})
+    assert bool(found.claims) is shown
+
+
+@pytest.mark.parametrize("text", ["weak onload=alert(1)", "weak SCN-48", "weak"])
+def test_nothing_takes_the_place_of_what_is_left_out_for_its_ids_or_its_looks(text: str) -> None:
+    sources = ("LLM-03",) if text != "weak" else ("SCN-99", "LLM-03")
+    near = {(text, source): (0.9, [OWN]) for source in RETRIEVED}
+    assert every(text, *sources, near=near) == [Checked((), Claim(text, (), 0.0, ""))]
+
+
+def test_each_sentence_of_a_draft_is_judged_by_itself() -> None:
+    table = {("One is true.", "LLM-03"): 0.9, ("Three is true.", "FND-03"): 0.8}
+    text = "One is true. Two is not! Three is true."
+    assert every(text, "LLM-03", "FND-03", table={**table, (text, "LLM-03"): 1.0}) == [
+        Checked((Claim("One is true.", ("LLM-03",), 0.9, "passage of LLM-03"),)),
+        Checked((), Claim("Two is not!", (), 0.0, "")),
+        Checked((Claim("Three is true.", ("FND-03",), 0.8, "passage of FND-03"),)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("Use clipping, e.g. at 1.0, i.e. the norm vs. the value.", 1),
+        ("Adam at 1e-3. Then decay.", 2),
+        ('He said "stop." Then it ended.', 2),
+        ("Is it drift? Yes. 5% is enough.", 3),
+        ("See Sec. 3.2 of He et al. 2016", 1),
+        ("Loss of 0.5 and 0.7 at v1.2 stays one", 1),
+    ],
+)
+def test_sentences_end_where_a_reader_would_end_them(text: str, count: int) -> None:
+    assert len(every(text, "LLM-03")) == count
 
 
 def test_a_quotation_that_stands_in_the_entry_needs_no_further_check() -> None:

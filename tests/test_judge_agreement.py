@@ -12,7 +12,7 @@ from eval.verdicts import labelled
 from ingest.guides import read_corpus
 from rag.errors import UsageError
 from rag.settings import PROJECT
-from rag.support import numbers
+from rag.wording import Text
 
 KINDS = {
     "supported": {"paraphrase", "figures", "combined", "correction"},
@@ -91,7 +91,8 @@ def test_labelled_answers_are_about_entries_and_right_figures_stand_in_them() ->
         text = texts[item.context_id]
         assert item.answer not in text, f"{item.id} is a quotation, which needs no judge"
         if item.kind == "figures":
-            assert numbers(item.answer) <= numbers(text), item.id
+            said = {figure.value for figure in Text(text).figures}
+            assert {figure.value for figure in Text(item.answer).figures} <= said, item.id
 
 
 @pytest.mark.parametrize(

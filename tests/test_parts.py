@@ -2,10 +2,10 @@
 
 import pytest
 
-from rag.parts import judge_parts, parts_of, readings
+from rag.parts import JudgedPart, join, judge_parts, parts_of, readings, shares
 from rag.retrieve import DenseSearcher, Retriever
-from rag.types import Chunk, Vector
-from tests.fakes import FakeEntries, ListIndex, ScriptedSearcher, WordEmbedder, a_hit, an_entry
+from rag.types import Chunk, Retrieval, Vector
+from tests.fakes import FakeEntries, ListIndex, ScriptedSearcher, WordEmbedder, a_hit, a_retrieval, an_entry, unit
 
 DRIFT = "What is data drift"
 WEATHER = "how is the weather in Oslo today"
@@ -54,6 +54,34 @@ def test_a_part_that_leans_on_the_one_before_is_judged_with_it() -> None:
 
 def test_a_question_of_one_part_is_not_searched_again() -> None:
     assert judge_parts(retriever(), DRIFT, 5) == []
+
+
+def judged(text: str, row: int, **scores: float) -> JudgedPart:
+    retrieval = a_retrieval(text, unit(*(1.0 if axis == row else 0.0 for axis in range(3))), **scores)
+    return JudgedPart(text, retrieval, 0.9 - row / 10)
+
+
+def test_parts_take_turns_and_each_keeps_what_it_found_of_that() -> None:
+    parts = [judged("a", 0, A_1=0.9, B_1=0.8, C_1=0.7), judged("b", 1, B_1=0.9, D_1=0.5)]
+    joined = join("a? b?", parts, 3)
+    assert [(hit.entry_id, hit.rank) for hit in joined.hits] == [("A-1", 1), ("B-1", 2), ("D-1", 3)]
+    assert (joined.question, joined.covered) == ("a? b?", 0.8)
+    assert joined.vector == pytest.approx(unit(1, 1, 0))
+    found = [([hit.entry_id for hit in part.hits], part.question, claims) for part, claims in shares(joined, 5)]
+    assert found == [(["A-1", "B-1"], "a", 3), (["B-1", "D-1"], "b", 2)]
+
+
+def test_each_part_keeps_its_best_entry_and_a_sentence_however_small_the_limits() -> None:
+    joined = join("a? b? c?", [judged(text, row, **{f"{text}_1": 0.9}) for row, text in enumerate("abc")], 1)
+    assert [hit.entry_id for hit in joined.hits] == ["a-1", "b-1", "c-1"]
+    assert [claims for _, claims in shares(joined, 1)] == [1, 1, 1]
+
+
+def test_one_part_is_a_retrieval_like_any_other() -> None:
+    alone = join("a? b?", [judged("a", 0, A_1=0.9)], 3)
+    assert (alone.question, alone.hits, type(alone)) == ("a? b?", judged("a", 0, A_1=0.9).retrieval.hits, Retrieval)
+    [(part, claims)] = shares(alone, 4)
+    assert (part is alone, claims) == (True, 4)
 
 
 @pytest.mark.parametrize(

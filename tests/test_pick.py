@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from rag.answer import Draft
-from rag.pick import FIRST_WORDS, PickingWriter, beginnings, pick_grammar, prefix
+from rag.parts import JudgedPart, join
+from rag.pick import FIRST_WORDS, LINE_TOKENS, PickingWriter, beginnings, pick_grammar, prefix
 from rag.types import Retrieval, Vector
 from tests.fakes import FakeEntries, a_retrieval, an_entry, unit
 
@@ -118,6 +119,25 @@ def test_whoever_stops_reading_stops_the_model() -> None:
     assert [next(drafts).text, next(drafts).text] == [SENTENCES[0], SENTENCES[2]]
     drafts.close()  # type: ignore[attr-defined]
     assert (model.sent, model.closed) == (2, True)
+
+
+def test_parts_of_a_question_are_asked_about_one_after_the_other_and_share_the_room() -> None:
+    entries = some_entries(*SENTENCES, ids=("SCN-09", "SCN-08"))
+    parts = [
+        JudgedPart(text, asked(text, **{name.replace("-", "_"): 0.8}), 0.9)
+        for text, name in (("why NaN?", "SCN-09"), ("and why zero?", "SCN-08"))
+    ]
+    model = ScriptedModel(f"{NEAREST}\n- Look at the\n- Warm the learning")
+    drafts = list(PickingWriter(model, entries, 4).write(join("why NaN? and why zero?", parts, 5)))
+    assert [(draft.text, draft.sources) for draft in drafts] == [
+        (SENTENCES[0], ("SCN-09",)), (SENTENCES[2], ("SCN-09",)), (SENTENCES[3], ("SCN-09",)),
+        (SENTENCES[0], ("SCN-08",)), (SENTENCES[2], ("SCN-08",)), (SENTENCES[3], ("SCN-08",)),
+    ]  # fmt: skip
+    assert [messages[-1]["content"].splitlines()[0] for messages, _, _ in model.calls] == [
+        "Question: why NaN?",
+        "Question: and why zero?",
+    ]
+    assert {tokens for _, _, tokens in model.calls} == {LINE_TOKENS * 2}
 
 
 def test_a_failure_of_the_model_comes_through_after_what_was_whole() -> None:

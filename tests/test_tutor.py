@@ -6,8 +6,9 @@ import pytest
 
 from rag.answer import QUOTE
 from rag.errors import ModelError, QuestionError, TutorError
-from rag.tutor import NEAR, NOT_COVERED, UNVERIFIED, Limits
+from rag.tutor import Limits
 from rag.types import Shown, Source, Turn
+from rag.verdict import NEAR, NOT_COVERED, UNVERIFIED
 from tests.fakes import FakeChat
 from tests.tutoring import (
     BARE,

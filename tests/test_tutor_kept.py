@@ -1,8 +1,10 @@
 """Written answers are paid for once, and no session may ask for more of them than its pace allows."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +47,8 @@ def test_the_same_question_is_answered_the_second_time_without_the_model(cache: 
     assert len(chat.calls) == 1
     assert again.claims == written(*WRITTEN[:2])
     assert [claim.text for claim in again.dropped_claims] == [FALSE[0]]
-    assert again == replace(first, timings_ms=again.timings_ms, notices=again.notices, covered=again.covered)
+    assert again == replace(first, timings_ms=again.timings_ms, covered=again.covered)
+    assert again.notices == ("1 sentence was left out because the guides don't support it.",)
     assert again.covered == pytest.approx(first.covered, abs=0.001)
     assert again.timings_ms["generate"] == 0
     assert again.timings_ms["total"] > 0
@@ -69,6 +72,34 @@ def test_another_model_question_or_fingerprint_asks_again(cache: AnswerCache) ->
     assert a_tutor(one, kept=cache).ask(COLLAPSE).sources[0].id == "SCN-20"
     assert (len(one.calls), len(other.calls)) == (3, 1)
     assert len(a_tutor(one, other, kept=cache).ask(DRIFT).claims) == 1
+
+
+class Nameless(FakeChat):
+    """A model whose name only shows when it is asked: the first that its endpoint lists."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("the first model")
+        self.real = name
+
+    def stream_json(self, *asked: Any) -> Iterator[str]:
+        self.name = self.real
+        return super().stream_json(*asked)
+
+
+def test_an_answer_is_kept_under_the_name_of_the_model_that_wrote_it(cache: AnswerCache) -> None:
+    first = Nameless("small-1").enqueue(drift(WRITTEN[0]))
+    answer = a_tutor(first, kept=cache).ask(DRIFT)
+    assert (answer.model, answer.claims) == ("small-1", written(WRITTEN[0]))
+    other = Nameless("large-2").enqueue(drift(WRITTEN[1]))
+    assert a_tutor(other, kept=cache).ask(DRIFT).claims == written(WRITTEN[1])
+    for known, text in ((first, WRITTEN[0]), (other, WRITTEN[1]), (FakeChat("small-1"), WRITTEN[0])):
+        reply = a_tutor(known, kept=cache).reply(DRIFT)
+        assert list(reply) == [Shown(claim, known.name) for claim in written(text)]
+
+
+def test_what_is_shown_while_it_is_written_names_the_model_that_writes() -> None:
+    reply = a_tutor(Nameless("small-1").enqueue(drift(WRITTEN[0]))).reply(DRIFT)
+    assert {item.model for item in reply} == {QUOTE, "small-1"}
 
 
 def test_another_question_about_the_same_entry_is_asked_of_the_model(cache: AnswerCache) -> None:
@@ -153,11 +184,29 @@ def test_a_session_that_asks_too_often_is_quoted_to_and_told_when_it_may_ask_aga
     assert (answer.status, answer.model, answer.claims) == ("answered", QUOTE, quoted())
     assert answer.notices == (
         "The index is old.",
-        "This session may ask the language model again in 42 s; until then it is quoted.",
+        "This session may ask the language model again in 42 s, so the guides are quoted; "
+        "TUTOR_REQUESTS_PER_MINUTE sets how often.",
     )
     assert (len(chat.calls), rewriter.calls) == (1, [])
     now[0] = 60.0
     assert tutor.ask(DRIFT, pace=pace).claims == written(WRITTEN[1])
+
+
+def test_only_questions_that_reach_the_model_count(cache: AnswerCache) -> None:
+    pace = Pace(1, lambda: 0.0)
+    chat, rewriter = FakeChat().enqueue(drift(WRITTEN[0])), FakeChat()
+    tutor = a_tutor(chat, kept=cache, rewriter=rewriter)
+    tutor.ask(DRIFT)
+    assert tutor.ask(OUTSIDE, pace=pace).status == "not_covered"
+    assert tutor.ask(DRIFT, pace=pace).claims == written(WRITTEN[0])
+    reply = tutor.reply(COLLAPSE, pace=pace)
+    next(reply)
+    reply.cancel()
+    rewriter.enqueue(json.dumps({"question": COLLAPSE}))
+    chat.enqueue(claims((SAID["SCN-20"][0], "SCN-20")))
+    assert tutor.ask("why that?", [Turn("user", COLLAPSE)], pace=pace).model == "fake-chat", "both for one call"
+    assert (len(chat.calls), len(rewriter.calls), tutor.ask(DRIFT, pace=pace).model) == (2, 1, "fake-chat")
+    assert tutor.ask(DRIFT[:-1], pace=pace).model == QUOTE
 
 
 def test_those_who_are_quoted_to_and_other_sessions_are_not_slowed() -> None:

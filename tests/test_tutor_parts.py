@@ -1,14 +1,30 @@
 """Questions of several parts and several readings: what is answered, what is left open, and what is asked back."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from rag.answer import QUOTE
-from rag.tutor import COVERED, NOT_COVERED, PART_OPEN, Limits
+from rag.tutor import COVERED, PART_OPEN, Limits
 from rag.types import Hit, Turn, Vector
+from rag.verdict import NOT_COVERED
 from tests.fakes import FakeChat
-from tests.tutoring import COLLAPSE, DRIFT, EMBEDDER, FIRST, Judge, a_tutor, always, assert_refused, drift, quoted
+from tests.tutoring import (
+    COLLAPSE,
+    DRIFT,
+    EMBEDDER,
+    FIRST,
+    LIMITS,
+    Judge,
+    a_tutor,
+    always,
+    assert_refused,
+    claims,
+    drift,
+    quoted,
+    written,
+)
 
 WEATHER = "how is the weather in Oslo"
 BOTH = f"{DRIFT[:-1]} and {WEATHER}?"
@@ -16,9 +32,15 @@ SAMPLING = {"FND-03": "drift sampling", "SCN-20": "collapse sampling", "LLM-01":
 TWO_WAYS = "This can be read in two ways. Did you mean “drift sampling” or “collapse sampling”?"
 
 
-def judging(**odds: float) -> Judge:
-    """A judge that knows the whole question and its two parts."""
-    vectors = {"whole": BOTH, "drift": DRIFT, "weather": WEATHER}
+TWO = f"{DRIFT[:-1]}? {COLLAPSE}"
+THREE = f"{TWO} {WEATHER}?"
+
+
+def judging(whole_text: str = BOTH, **odds: float) -> Judge:
+    """A judge that knows the whole question and its parts."""
+    vectors = {"whole": whole_text, "drift": DRIFT, "weather": WEATHER}
+    if "collapse" in odds:
+        vectors["collapse"] = COLLAPSE
     known = {name: EMBEDDER.embed([text])[0] for name, text in vectors.items()}
 
     def judge(vector: Vector, hits: Sequence[Hit]) -> float:
@@ -45,6 +67,42 @@ def test_a_part_that_is_covered_is_answered_even_when_the_whole_is_not(odds: flo
     answer = a_tutor(judge=judging(whole=0.3, drift=0.7, weather=odds)).ask(BOTH)
     assert (answer.status, answer.claims, answer.uncovered) == ("partial", quoted(), (WEATHER,))
     assert (answer.standalone_question, answer.covered, answer.retrieved[0]) == (BOTH, 0.7, "FND-03")
+
+
+def test_all_covered_parts_are_answered_when_the_whole_is_not() -> None:
+    answer = a_tutor(judge=judging(TWO, whole=0.3, drift=0.9, collapse=0.7, weather=0.1)).ask(TWO)
+    assert (answer.status, answer.claims) == ("answered", (*quoted("FND-03"), *quoted("SCN-20")))
+    assert [source.id for source in answer.sources] == ["FND-03", "SCN-20"]
+    assert answer.retrieved == ("FND-03", "SCN-20")
+    assert (answer.standalone_question, answer.covered, answer.uncovered, answer.choices) == (TWO, 0.7, (), ())
+
+
+def test_the_parts_that_are_covered_are_answered_and_those_that_are_not_named() -> None:
+    judge = judging(THREE, whole=0.3, drift=0.9, collapse=0.7, weather=0.1)
+    answer = a_tutor(judge=judge).ask(THREE)
+    assert (answer.status, answer.claims) == ("partial", (*quoted("FND-03"), *quoted("SCN-20")))
+    assert answer.uncovered == (WEATHER,)
+
+
+def test_every_part_has_its_share_of_an_answer() -> None:
+    judge = judging(TWO, whole=0.3, drift=0.9, collapse=0.7, weather=0.1)
+    answer = a_tutor(judge=judge, limits=replace(LIMITS, claims=2)).ask(TWO)
+    assert [claim.sources for claim in answer.claims] == [("FND-03",), ("SCN-20",)]
+    one = a_tutor(judge=judge, limits=replace(LIMITS, claims=1, sources=1)).ask(TWO)
+    assert ([claim.sources for claim in one.claims], one.notices) == ([("FND-03",)], ())
+
+
+def test_a_language_model_is_given_the_entries_of_all_covered_parts() -> None:
+    said = quoted("SCN-20")[0].text
+    chat = FakeChat().enqueue(claims((FIRST, "FND-03"), (said, "SCN-20")))
+    answer = a_tutor(chat, judge=judging(TWO, whole=0.3, drift=0.9, collapse=0.7, weather=0.1)).ask(TWO)
+    asked = chat.calls[0][0][1]["content"]
+    assert f"<question>\n{TWO}\n</question>" in asked
+    assert '<source id="FND-03" rank="1"' in asked
+    assert '<source id="SCN-20" rank="2"' in asked
+    assert [claim.sources for claim in answer.claims] == [("FND-03",), ("SCN-20",)]
+    assert answer.claims[:1] == written(FIRST)
+    assert answer.quoted == (*quoted("FND-03"), *quoted("SCN-20"))
 
 
 def test_a_question_of_which_no_part_is_covered_is_refused_whole() -> None:

@@ -1,14 +1,17 @@
 """Answers a language model writes: quotations first, each sentence checked as it arrives, and every way to fail."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from rag.answer import QUOTE
 from rag.errors import IndexUnavailable, ModelError
-from rag.tutor import NOT_COVERED, UNVERIFIED, Limits
+from rag.tutor import Limits
 from rag.types import Shown, Source
-from tests.fakes import FakeChat, Scripted
+from rag.verdict import NOT_COVERED, UNVERIFIED
+from tests.fakes import FakeChat, FakeChecker, Scripted
 from tests.tutoring import (
     BARE,
     COLLAPSE,
@@ -17,8 +20,10 @@ from tests.tutoring import (
     FIRST,
     SAID,
     SECOND,
+    SUPPORT,
     WRITTEN,
     a_tutor,
+    always,
     assert_refused,
     claims,
     drift,
@@ -90,6 +95,16 @@ def test_a_sentence_a_model_repeats_is_shown_once() -> None:
     assert reply.answer.dropped_claims == ()
 
 
+def test_a_sentence_repeated_with_another_source_or_in_other_letters_is_shown_once() -> None:
+    second = a_tutor().ask(DRIFT).retrieved[1]
+    text = WRITTEN[0]
+    said = [(text, "FND-03"), (text, second), (text.upper(), "FND-03"), (text, "FND-03")]
+    checker = FakeChecker({**SUPPORT, (text.upper(), "FND-03"): 1.0})
+    reply = a_tutor(FakeChat().enqueue(claims(*said)), checker=checker).reply(DRIFT)
+    assert [item.claim for item in reply if item.model == "fake-chat"] == list(written(text))
+    assert (reply.answer.claims, reply.answer.dropped_claims) == (written(text), ())
+
+
 def test_a_sentence_that_was_quoted_may_be_written_again() -> None:
     answer = a_tutor(FakeChat().enqueue(drift(FIRST))).ask(DRIFT)
     assert (answer.claims, answer.quoted) == (written(FIRST), quoted())
@@ -111,7 +126,14 @@ def test_a_model_that_finds_no_answer_in_the_sources_says_not_covered_and_what_i
     assert_refused(answer, NOT_COVERED)
 
 
-FAILURES: list[Scripted] = [UNREACHED, "no JSON", "", '{"claims": [{"text": "One']
+def test_a_refusal_of_the_model_asks_nothing_back_and_names_no_part() -> None:
+    questions = {"FND-03": "drift sampling", "SCN-20": "collapse sampling"}
+    answer = a_tutor(FakeChat().enqueue(claims()), judge=always(1.0), questions=questions).ask("sampling")
+    assert (answer.status, answer.choices, answer.uncovered) == ("not_covered", (), ())
+    assert_refused(answer, NOT_COVERED)
+
+
+FAILURES: list[Scripted] = ['{"claims": ""}', UNREACHED, "no JSON", "", '{"claims": [{"text": "One']
 
 
 @pytest.mark.parametrize("reply", FAILURES)
@@ -172,6 +194,68 @@ def test_a_model_that_never_says_anything_supported_is_stopped_too() -> None:
     answer = a_tutor(chat, limits=Limits(300, 20, sources=2, claims=3)).ask(DRIFT)
     assert (answer.status, len(answer.dropped_claims)) == ("unverified", 7)
     assert chat.streams == ["closed"]
+
+
+def test_a_model_that_repeats_itself_is_stopped_and_what_it_said_is_shown() -> None:
+    chat = FakeChat().enqueue(endless(WRITTEN[0]))
+    answer = a_tutor(chat, limits=Limits(300, 20, sources=2, claims=3)).ask(DRIFT)
+    assert (answer.status, answer.claims, answer.dropped_claims) == ("answered", written(WRITTEN[0]), ())
+    assert chat.streams == ["closed"]
+
+
+def endless_lines() -> Iterator[str]:
+    for _ in range(200):
+        yield f"- {WRITTEN[0]} [FND-03]\n"
+    raise AssertionError("nobody stopped the model")
+
+
+def test_a_model_that_repeats_a_line_is_stopped_too() -> None:
+    chat = FakeChat().enqueue(endless_lines())
+    assert a_tutor(chat).ask(DRIFT).claims == written(WRITTEN[0])
+    assert chat.streams == ["closed"]
+
+
+def test_a_model_that_writes_blank_sentences_for_ever_fails() -> None:
+    chat = FakeChat().enqueue(endless(*[" "] * 300))
+    answer = a_tutor(chat).ask(DRIFT)
+    assert (answer.model, answer.claims) == (QUOTE, quoted())
+    assert "had no end" in answer.notices[0]
+    assert chat.streams == ["closed"]
+
+
+class Slow(FakeChat):
+    """A model that takes two seconds for its reply."""
+
+    def stream_json(self, *asked: Any) -> Iterator[str]:
+        NOW[0] += 2.0
+        return super().stream_json(*asked)
+
+
+class Careful(FakeChecker):
+    """A check that takes a quarter of a second."""
+
+    def support(self, claim: str, entry_id: str) -> tuple[float, str]:
+        NOW[0] += 0.25
+        return super().support(claim, entry_id)
+
+
+NOW = [0.0]
+
+
+def test_the_times_of_writing_and_checking_are_told_apart_and_the_readers_is_neither(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rag.verdict.time", SimpleNamespace(perf_counter=lambda: NOW[0]))
+    reply = a_tutor(Slow().enqueue(drift(*WRITTEN[:3], FALSE[0])), checker=Careful(SUPPORT)).reply(DRIFT)
+    for _ in reply:
+        NOW[0] += 60.0
+    times = reply.answer.timings_ms
+    assert (times["generate"], times["verify"]) == pytest.approx((2000, 1000))
+
+
+def test_the_time_of_a_model_that_fails_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.verdict.time", SimpleNamespace(perf_counter=lambda: NOW[0]))
+    assert a_tutor(Slow().enqueue("no JSON")).ask(DRIFT).timings_ms["generate"] == pytest.approx(2000)
 
 
 def test_a_model_that_writes_just_enough_is_read_to_its_last_sentence() -> None:

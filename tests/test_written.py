@@ -8,7 +8,7 @@ import pytest
 
 from rag.answer import Draft
 from rag.errors import ModelError
-from rag.written import LanguageModelWriter, parse_reply, read_drafts
+from rag.written import MOST_DRAFTS, MOST_LETTERS, LanguageModelWriter, parse_reply, read_drafts
 from tests.fakes import FakeChat, FakeEntries, a_retrieval, an_entry, unit
 
 IDS = ["A-1", "SCN-14", "LLM-02"]
@@ -124,6 +124,11 @@ def test_an_id_that_was_never_retrieved_is_left_for_the_gate_to_drop() -> None:
         ("Short ids count when retrieved. [A-1]", Draft("Short ids count when retrieved.", ("A-1",))),
         ("Forged. [SCN-99] [ADMIN-1]", Draft("Forged.", ("SCN-99", "ADMIN-1"))),
         ("Half forged. [SCN-14, SCN-99]", Draft("Half forged.", ("SCN-14", "SCN-99"))),
+        ("0.1% to 1% are fraud. [A-1]", Draft("0.1% to 1% are fraud.", ("A-1",))),
+        ("10-fold is common. [A-1]", Draft("10-fold is common.", ("A-1",))),
+        ("[0, 1] is the range of x[i]. [A-1]", Draft("[0, 1] is the range of x[i].", ("A-1",))),
+        ("- -1 marks a fraud. [A-1]", Draft("-1 marks a fraud.", ("A-1",))),
+        ("3) 2 raters are few. [A-1]", Draft("2 raters are few.", ("A-1",))),
     ],
 )  # fmt: skip
 def test_a_line_that_names_ids_in_brackets_is_a_draft_forged_ids_and_all(line: str, draft: Draft) -> None:
@@ -134,6 +139,41 @@ def test_of_several_lines_those_without_ids_are_no_drafts() -> None:
     text = "Here is the answer:\n\n- One. [A-1]\nNobody says this.\n- Two [see note].\r\n- Three. [SCN-14]\n[LLM-02]\n"
     assert read(arriving(text)) == ([Draft("One.", ("A-1",)), Draft("Three.", ("SCN-14",))], None)
     assert read(arriving(f"```text\n{text}```"))[0] == [Draft("One.", ("A-1",)), Draft("Three.", ("SCN-14",))]
+
+
+def test_a_line_comes_out_before_the_next_is_whole() -> None:
+    letters = arriving("- One. [A-1]\n- Two. [A-1]\n- Three. [A-1]")
+    drafts = read_drafts(letters, IDS)
+    assert [next(drafts).text, next(drafts).text] == ["One.", "Two."]
+    assert "".join(letters) == "- Three. [A-1]"
+
+
+def endless(beginning: str, again: str) -> Iterator[str]:
+    """A reply that goes on; who reads on fails the test."""
+    yield beginning
+    for _ in range(2 * MOST_LETTERS // len(again)):
+        yield again
+    raise AssertionError("nobody stopped the model")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        endless('{"claims": [', '{"text": "", "sources": ["A-1"]}, '),
+        endless("Here it is:\n", "Nobody says this.\n"),
+        endless("", "words "),
+        endless('{"claims": [{"text": "', "words "),
+    ],
+    ids=["blank claims", "lines without ids", "a line", "a claim"],
+)
+def test_a_reply_without_an_end_is_a_model_error(reply: Iterator[str]) -> None:
+    with pytest.raises(ModelError, match="had no end") as caught:
+        list(read_drafts(reply, IDS))
+    assert "TUTOR_MODEL" in caught.value.cure
+
+
+def test_claims_beyond_any_number_asked_for_are_not_read() -> None:
+    assert len(read(endless('{"claims": [', json.dumps(claim("One.", "A-1")) + ", "))[0]) <= MOST_DRAFTS + 1
 
 
 FAULTS = {
@@ -152,6 +192,9 @@ FAULTS = {
     "no claims": "{}",
     "claims null": '{"claims": null}',
     "claims a word": '{"claims": "none"}',
+    "claims an empty text": '{"claims": ""}',
+    "claims an object": '{"claims": {}}',
+    "half a character in lines": "One \ud83d. [A-1]",
     "claim a word": reply("One."),
     "claim a list": reply(["One.", "SCN-14"]),
     "claim without text": reply({"sources": ["A-1"]}),

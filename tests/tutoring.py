@@ -8,7 +8,7 @@ from rag.cite import Gate
 from rag.keyword import KeywordIndex
 from rag.retrieve import DenseSearcher, Retriever
 from rag.tutor import Limits, Tutor, Writers
-from rag.types import Answer, AnswerKeeper, Chunk, Claim, Hit, Retrieval, Vector
+from rag.types import Answer, AnswerKeeper, Chunk, Claim, Hit, Retrieval, SupportChecker, Vector
 from rag.written import LanguageModelWriter
 from tests.fakes import FakeChat, FakeChecker, FakeEntries, ListIndex, WordEmbedder, an_entry
 
@@ -32,6 +32,7 @@ SUPPORT = {
     **{(text, name): 1.0 for name, texts in SAID.items() for text in texts},
     **{(text, name): 0.9 for text in WRITTEN for name in SAID},
 }
+CHECKER = FakeChecker(SUPPORT)
 LIMITS = Limits(question=300, history=20, sources=2, claims=6)
 Judge = Callable[[Vector, Sequence[Hit]], float]
 
@@ -65,6 +66,7 @@ def a_tutor(
     fingerprint: str = "",
     quoting: str = "",
     questions: Mapping[str, str] = QUESTIONS,
+    checker: SupportChecker = CHECKER,
 ) -> Tutor:
     """A tutor whose language models are these; the first of them writes unless `default` says otherwise.
 
@@ -80,7 +82,7 @@ def a_tutor(
     known: dict[str, AnswerWriter] = {QUOTE: QuoteWriter(entries, limits.claims)}
     known.update({chat.name: Held(chat, entries, limits.claims) for chat in chats})
     writers = Writers(known.get, default or (chats[0].name if chats else QUOTE), rewriter, fingerprint, kept, quoting)
-    return Tutor(entries, retriever, Gate(entries, FakeChecker(SUPPORT)), writers, limits, notices)
+    return Tutor(entries, retriever, Gate(entries, checker), writers, limits, notices)
 
 
 def claims(*pairs: tuple[str, str]) -> str:

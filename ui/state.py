@@ -3,38 +3,97 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock
-from typing import cast
+from typing import TypeVar, cast
 
 import streamlit
 
+from rag.errors import TutorError
 from rag.manifest import POINTER
 from rag.pace import Pace
+from rag.reply import Reply
 from rag.settings import Settings
-from rag.types import Answer, Turn
+from rag.types import Answer, Claim, Entry, Hit, Source, Turn
 from rag.weights import Report
 from rag.wiring import Library
+from ui.answering import Answering, stopped_answer
 from ui.session import open_library, settings
 
 KEY = "conversation"
+Kept = TypeVar("Kept")
 _LOCK = Lock()
+_WARMING = Lock()
 _OPEN: dict[str, object] = {}
 
 
 @dataclass
+class Exchange:
+    """One question with what became of it: an answer, or the problem that kept it from one.
+
+    `hits` are the entries found for it with the parts of their scores, looked up when first asked for;
+    `verdict` is the reader's word on the answer.
+    """
+
+    question: str
+    answer: Answer | None = None
+    problem: str = ""
+    hits: tuple[Hit, ...] | None = None
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The entry that is open: the sentence of an answer that led there, and the exchange it stands in.
+
+    `number` counts what was opened, so that the page knows a new one from one it has scrolled to.
+    """
+
+    entry_id: str
+    claim: Claim | None
+    turn: int
+    number: int
+
+
+@dataclass
 class Conversation:
-    """One browser session's questions and answers, and the entry that is open beside them."""
+    """One browser session's questions and answers, what it chose, and the entry that is open beside them.
 
-    answers: list[Answer] = field(default_factory=list)
-    open_entry: str | None = None
-    open_quote: str = ""
-    chosen: str = ""
+    `model` and `scope` are empty as long as nothing was chosen; `asked` is a question that a button asks.
+    """
+
+    turns: list[Exchange] = field(default_factory=list)
+    opened: Opened | None = None
+    asked: str = ""
+    model: str = ""
+    scope: str = ""
+    topic: str | None = None
+    job: Answering | None = None
     pace: Pace | None = None
+    _opened: int = 0
 
-    def take_choice(self) -> str:
-        """The reading that was chosen, once."""
-        chosen, self.chosen = self.chosen, ""
-        return chosen
+    @property
+    def answers(self) -> list[Answer]:
+        """The answers so far, oldest first."""
+        return [turn.answer for turn in self.turns if turn.answer is not None]
+
+    def ask(self, question: str) -> None:
+        """Has a question asked with the next run of the page."""
+        self.asked = question
+
+    def take_asked(self) -> str:
+        """The question that a button asked, once."""
+        asked, self.asked = self.asked, ""
+        return asked
+
+    def open(self, entry_id: str, turn: int, claim: Claim | None = None) -> None:
+        """Opens an entry, for a sentence of an answer or for itself."""
+        self._opened += 1
+        self.opened = Opened(entry_id, claim, turn, self._opened)
+
+    def close(self) -> None:
+        """Closes the entry."""
+        self.opened = None
 
     def pace_of(self, chosen: Settings) -> Pace:
         """How often this session may call a language model."""
@@ -42,19 +101,60 @@ class Conversation:
             self.pace = Pace(chosen.requests_per_minute)
         return self.pace
 
-    def history(self) -> list[Turn]:
-        """The turns so far, oldest first."""
+    def history(self, before: int | None = None) -> list[Turn]:
+        """The turns so far, oldest first; with `before` only those before the exchange of that number."""
         turns = []
-        for answer in self.answers:
-            turns += [Turn("user", answer.question), Turn("assistant", answer.text)]
+        for exchange in self.turns[:before]:
+            if exchange.answer is not None:
+                turns += [Turn("user", exchange.question), Turn("assistant", exchange.answer.text)]
         return turns
+
+    def start(self, question: str, make: Callable[[], Reply], source: Callable[[str], Source]) -> None:
+        """Begins to answer a question; an answer still being made is stopped and kept as far as it came."""
+        if self.job is not None:
+            self.job.stop()
+            self.settle(source)
+        self.job = Answering(question, make)
+
+    def settle(self, source: Callable[[str], Source]) -> None:
+        """Keeps what became of the question that was being answered.
+
+        Raises:
+            Exception: what went wrong without being foreseen.
+        """
+        job, self.job = self.job, None
+        if job is None:
+            return
+        if isinstance(job.error, TutorError):
+            self.turns.append(Exchange(job.question, problem=str(job.error)))
+        elif job.error is not None:
+            raise job.error
+        else:
+            answer = job.answer or stopped_answer(job.question, job.shown, source)
+            problem = "" if answer else "Stopped before the first sentence was found."
+            self.turns.append(Exchange(job.question, answer, problem))
+
+    def restart(self) -> None:
+        """Forgets the conversation; what was chosen beside it stays."""
+        if self.job is not None:
+            self.job.stop()
+        self.turns, self.opened, self.asked, self.job = [], None, "", None
+
+
+def kept(key: str, factory: Callable[[], Kept]) -> Kept:
+    """What this browser session keeps under a key, made on first use.
+
+    A page keeps one dataclass of its own under its name, `kept("library", LibraryState)`. The key must not be
+    that of a widget, because Streamlit forgets those when their page is left.
+    """
+    if key not in streamlit.session_state:
+        streamlit.session_state[key] = factory()
+    return cast(Kept, streamlit.session_state[key])
 
 
 def conversation() -> Conversation:
     """This session's conversation; a new session has an empty one."""
-    if KEY not in streamlit.session_state:
-        streamlit.session_state[KEY] = Conversation()
-    return cast(Conversation, streamlit.session_state[KEY])
+    return kept(KEY, Conversation)
 
 
 def library(report: Report) -> tuple[Library, tuple[str, ...]]:
@@ -70,6 +170,35 @@ def library(report: Report) -> tuple[Library, tuple[str, ...]]:
             _OPEN["opened"] = open_library(chosen, report)
             _OPEN["version"] = pointer.read_text("utf-8", "replace")
         return cast(tuple[Library, tuple[str, ...]], _OPEN["opened"])
+
+
+def warm(books: Library) -> None:
+    """Opens the parts that a first answer needs, once however many sessions ask; the model takes a few seconds.
+
+    Without the lock, two first questions would each open their own.
+    """
+    with _WARMING:
+        if is_warm(books):
+            return
+        _ = books.retriever, books.gate, books.kept, books.local_server
+        books.embedder.embed(["warm"])
+        _OPEN["warm"] = books
+
+
+def is_warm(books: Library) -> bool:
+    """Whether an answer can begin at once."""
+    return _OPEN.get("warm") is books
+
+
+@lru_cache(maxsize=1)
+def entries_of(books: Library) -> tuple[Entry, ...]:
+    """All entries of the library, in corpus order."""
+    return tuple(books.store.entries())
+
+
+def home() -> Path:
+    """The home folder of this process."""
+    return _settings().home
 
 
 @lru_cache(maxsize=1)

@@ -149,6 +149,7 @@ def web() -> None:
     call += ["--server.address", chosen.host, "--server.port", str(port), "--server.headless", "true"]
     call += ["--browser.gatherUsageStats", "false", "--server.enableXsrfProtection", "true"]
     call += ["--client.toolbarMode", "minimal", "--server.fileWatcherType", "none", "--runner.magicEnabled", "false"]
+    call += ["--server.maxUploadSize", str(chosen.document_megabytes)]
     if os.name == "posix":
         # The server takes this process over, so that stopping the one stops the other.
         sys.stdout.flush()

@@ -1,139 +1,188 @@
 """Ask: a conversation with the guides, each sentence beside the entry it comes from."""
 
-import streamlit as st
+from datetime import datetime
 
-from rag.answer import QUOTE
-from rag.errors import TutorError
-from rag.types import Answer, Claim, Entry
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from rag.reply import Reply
+from rag.tutor import NO_LLM
+from rag.types import Source
 from rag.wiring import Library
 from ui import escape
-from ui.panels import open_books, show_entry
-from ui.state import Conversation, conversation
+from ui.answering import Answering
+from ui.browse import topic_label
+from ui.choices import default_model, model_notice, models_on_offer, starters_of, topics_of
+from ui.pages.source import entry_beside
+from ui.pages.turns import draw_answer, draw_claim, question_bubble, written_by
+from ui.panels import focus_on_the_question, open_books, scroll_to
+from ui.share import conversation_markdown
+from ui.state import Conversation, conversation, entries_of, is_warm, warm
 
-STARTERS = (
-    "My model has 95% accuracy offline but fails in production. Why?",
-    "When is PR-AUC a better choice than ROC-AUC?",
-    "How do I stop a chatbot from making things up when it has the documents?",
-)
-# Pixels; the entry scrolls in a frame of its own, so the answer stays in view beside it.
+ASK = "Ask about machine-learning interviews"
+TICK = 0.2
+"""Seconds between two looks at an answer that is being made; a click waits that long at the most."""
+QUESTION_BUBBLE, ENTRY = ".st-key-ask [class*=st-key-asked-]", ".st-key-entry"
 ENTRY_HEIGHT = 640
-STATUS = {"partial": "Covered in part", "not_covered": "Not covered", "unverified": "Not verified"}
+"""Pixels; the entry scrolls in a frame of its own, so the answer stays in view beside it."""
 
 
 def main() -> None:
     """Draws the page."""
+    st.title("ML interview tutor", anchor=False)
     talk = conversation()
     opened = open_books()
     if opened is None:
         return
     books, notices = opened
-    chat, beside = st.columns([3, 2], gap="large") if talk.open_entry else (st.container(), None)
-    question = st.chat_input("Ask about machine-learning interviews", key="question")
-    with chat:
-        st.title("ML interview tutor")
-        st.caption("Every sentence of an answer comes from the guides and names the entry it comes from.")
-        question = question or talk.take_choice() or _starters(talk)
-        for number, answer in enumerate(talk.answers):
-            _turn(talk, number, answer)
-        if question:
-            _answer(talk, books, notices, question)
-    if beside is not None and talk.open_entry:
+    save = _sidebar(talk, books)
+    # Both places are always there, so that opening an entry does not draw the conversation anew.
+    with st.container(key="ask"):
+        chat, beside = st.columns([11, 9], gap="large")
+    # In a container of its own it is an ordinary element: pinned by Streamlit it would pull the page down to its end.
+    with st.container(key="bar"):
+        typed = st.chat_input(ASK, key="question", max_chars=books.settings.question_limit)
+    scripts = st.container(key="scripts")
+    if question := typed or talk.take_asked():
+        _begin(talk, books, notices, question)
+    if talk.opened:
         with beside, st.container(height=ENTRY_HEIGHT, border=True, key="entry"):
-            _entry(talk, books.store.entry(talk.open_entry))
+            entry_beside(talk, books)
+    with scripts:
+        _move(talk)
+    with chat:
+        welcome = st.empty()
+        if not talk.turns and talk.job is None:
+            with welcome.container():
+                _welcome(talk, books, notices)
+        for number, exchange in enumerate(talk.turns):
+            question_bubble(number, exchange.question)
+            with st.empty().container():
+                _answer(talk, number, notices)
+        if talk.job is not None:
+            question_bubble(len(talk.turns), talk.job.question)
+            place = st.empty()
+            with place.container():
+                _being_made(talk, books, talk.job)
+            place.empty()
+            with place.container():
+                _answer(talk, len(talk.turns) - 1, notices)
+    with save:
+        _save(talk)
 
 
-def _starters(talk: Conversation) -> str | None:
-    """The starter questions of an empty page; the one that was chosen."""
-    if talk.answers:
-        return None
-    for number, starter in enumerate(STARTERS):
-        if st.button(starter, key=f"starter-{number}"):
-            return starter
-    return None
+def _answer(talk: Conversation, number: int, notices: tuple[str, ...]) -> None:
+    # What holds for every answer is said under the last one only.
+    last = number == len(talk.turns) - 1 and talk.job is None
+    draw_answer(talk, number, talk.turns[number], () if last else (*notices, NO_LLM))
 
 
-def _answer(talk: Conversation, books: Library, notices: tuple[str, ...], question: str) -> None:
-    """Draws each claim as it passes its check, then the whole turn with its buttons."""
-    with st.chat_message("user"):
-        st.markdown(escape.plain(question))
-    try:
-        with st.chat_message("assistant"), st.spinner("Reading the guides …"):
-            reply = books.tutor(notices).reply(question, talk.history(), pace=talk.pace_of(books.settings))
-            writer = ""
-            for shown in reply:
+def _move(talk: Conversation) -> None:
+    """Brings into view what was asked last, or the entry that was opened last."""
+    asked = len(talk.turns) + (talk.job is not None)
+    if not asked:
+        focus_on_the_question()
+    elif talk.opened is None or talk.job is not None:
+        scroll_to(QUESTION_BUBBLE, asked)
+    else:
+        scroll_to(f"{ENTRY} .stMarkdownColoredBackground|{ENTRY} h2", talk.opened.number, focus=f"{ENTRY} h2")
+
+
+def _begin(talk: Conversation, books: Library, notices: tuple[str, ...], question: str) -> None:
+    """Has the question answered on a thread of its own."""
+    history, pace = talk.history(), talk.pace_of(books.settings)
+    model = talk.model or default_model(books.settings)
+
+    def make() -> Reply:
+        warm(books)
+        return books.tutor(notices).reply(question, history, model, pace)
+
+    talk.start(question, make, lambda entry_id: _source(books, entry_id))
+
+
+def _sidebar(talk: Conversation, books: Library) -> DeltaGenerator:
+    """What is chosen beside the conversation; returns the place for saving it, which is filled last."""
+    offered = models_on_offer(books.settings)
+    chosen = talk.model if talk.model in offered else default_model(books.settings)
+    with st.sidebar:
+        st.button("New conversation", key="restart", on_click=talk.restart, width="stretch")
+        names = list(offered)
+        talk.model = st.selectbox(
+            "Answers are written by",
+            names,
+            index=names.index(chosen),
+            format_func=offered.__getitem__,
+            key="model",
+            help="Whoever writes, only sentences that an entry supports are shown.",
+        )
+        if notice := model_notice(books.settings):
+            st.warning(escape.plain(notice))
+        return st.empty()
+
+
+def _save(talk: Conversation) -> None:
+    """The conversation as a file."""
+    if not talk.answers:
+        return
+    now = datetime.now().astimezone()
+    st.download_button(
+        "Save conversation",
+        conversation_markdown(talk.answers, now),
+        f"ml-interview-tutor-{now:%Y-%m-%d-%H%M}.md",
+        "text/markdown",
+        help="As a Markdown file",
+        on_click="ignore",
+        width="stretch",
+    )
+
+
+def _welcome(talk: Conversation, books: Library, notices: tuple[str, ...]) -> None:
+    """The empty page: what this is, and something to begin with."""
+    st.markdown("Ask an interview question. Every sentence of the answer names the guide entry it comes from.")
+    entries = entries_of(books)
+    st.subheader("Start with one of these", anchor=False)
+    talk.topic = st.pills("Topic", topics_of(entries), default=talk.topic, format_func=topic_label, key="topic")
+    with st.container(horizontal=True, gap="small"):
+        for number, starter in enumerate(starters_of(entries, talk.topic)):
+            st.button(escape.plain(starter), key=f"starter-{number}", wrap=True, on_click=talk.ask, args=(starter,))
+    for notice in notices:
+        st.caption(f"Note: {escape.plain(notice)}")
+
+
+def _being_made(talk: Conversation, books: Library, job: Answering) -> None:
+    """Draws each sentence as it passes its check, and keeps the turn when it is whole."""
+    with st.chat_message("assistant"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            state = st.empty()
+            st.button("Stop", key="stop", on_click=job.stop, shortcut="Esc")
+        drawn, writer = 0, ""
+        while True:
+            done = job.wait(TICK)
+            for shown in job.shown[drawn:]:
                 if shown.model != writer:
                     writer = shown.model
-                    st.caption(_written_by(writer))
-                st.markdown(f"{escape.plain(shown.claim.text)} {' '.join(shown.claim.sources)}")
-    except TutorError as error:
-        st.error(escape.plain(str(error)))
-        return
-    talk.answers.append(reply.answer)
-    # A rerun draws the answer with its buttons in the order in which a click will find them.
-    st.rerun()
+                    st.caption(written_by(writer))
+                draw_claim(shown.claim.text, shown.claim.sources)
+                drawn += 1
+            if done:
+                break
+            # Drawing is also when Streamlit looks whether something was pressed.
+            state.caption(_progress(talk, books, job))
+    talk.settle(lambda entry_id: _source(books, entry_id))
 
 
-def _written_by(model: str) -> str:
-    return "Quoted from the guides" if model == QUOTE else f"Written by {escape.plain(model)}, each sentence checked"
+def _progress(talk: Conversation, books: Library, job: Answering) -> str:
+    """What the reader is waiting for."""
+    if not is_warm(books):
+        return "Opening the search for the first time, a few seconds …"
+    if not job.shown:
+        return "Reading the guides …"
+    return f"Waiting for {escape.plain(models_on_offer(books.settings).get(talk.model, talk.model))} …"
 
 
-def _turn(talk: Conversation, number: int, answer: Answer) -> None:
-    with st.chat_message("user"):
-        st.markdown(escape.plain(answer.question))
-    with st.chat_message("assistant"):
-        if answer.standalone_question != answer.question:
-            st.caption(f"Understood as: {escape.plain(answer.standalone_question)}")
-        if answer.status in STATUS:
-            st.warning(f"{STATUS[answer.status]}: {escape.plain(answer.message)}")
-        if answer.claims:
-            st.caption(_written_by(answer.model))
-        for index, claim in enumerate(answer.claims):
-            _claim(talk, f"{number}-{index}", claim)
-        if answer.sources:
-            listed = " · ".join(f"{source.id} {escape.plain(source.title)}" for source in answer.sources)
-            st.caption(f"Sources: {listed}")
-        _beside(talk, number, answer)
-        for notice in answer.notices:
-            st.caption(f"ℹ️ {escape.plain(notice)}")
-
-
-def _beside(talk: Conversation, number: int, answer: Answer) -> None:
-    """What belongs to an answer without being part of it."""
-    for index, choice in enumerate(answer.choices):
-        if st.button(escape.plain(choice), key=f"choice-{number}-{index}"):
-            talk.chosen = choice
-            st.rerun()
-    if answer.related:
-        st.caption("Related, not an answer:")
-        for source in answer.related:
-            if st.button(f"{source.id} {escape.plain(source.title)}", key=f"related-{number}-{source.id}"):
-                talk.open_entry, talk.open_quote = source.id, ""
-                st.rerun()
-    if answer.quoted:
-        with st.expander("The guides' own words"):
-            for index, claim in enumerate(answer.quoted):
-                _claim(talk, f"{number}-quoted-{index}", claim)
-    if answer.dropped_claims:
-        with st.expander("Sentences left out: the guides don't support them"):
-            for claim in answer.dropped_claims:
-                st.markdown(f"✗ {escape.plain(claim.text)}")
-
-
-def _claim(talk: Conversation, key: str, claim: Claim) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(escape.plain(claim.text), width="stretch")
-        for source in claim.sources:
-            if st.button(source, key=f"source-{key}-{source}", help="Open this entry", type="secondary"):
-                talk.open_entry, talk.open_quote = source, claim.quote
-                st.rerun()
-
-
-def _entry(talk: Conversation, entry: Entry) -> None:
-    """The entry beside the answer."""
-    if st.button("Close", key="close-entry"):
-        talk.open_entry = None
-        st.rerun()
-    show_entry(entry, talk.open_quote)
+def _source(books: Library, entry_id: str) -> Source:
+    entry = books.store.entry(entry_id)
+    return Source(entry.id, entry.title, entry.guide)
 
 
 main()

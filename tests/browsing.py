@@ -1,0 +1,153 @@
+"""The web app in a real browser: started as people start it, watched for what it fetches, checked for everybody's use.
+
+@pytest.fixture(scope="module")
+def address(real: Settings) -> Iterator[str]:
+    with TemporaryDirectory() as folder, app_running(borrowed_home(real, Path(folder))) as found:
+        yield found
+
+@pytest.fixture
+def page(address: str) -> Iterator[Page]:
+    with browser_page(address) as opened:
+        yield opened
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from rag.settings import PROJECT, Settings
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PICTURES = PROJECT / ".cache" / "screenshots"
+AXE = "4.10.3"
+"""The version of axe-core, which says what keeps people from using a page."""
+WIDE, NARROW = 1280, 390
+"""Pixels: a laptop, a phone."""
+
+
+def borrowed_home(real: Settings, folder: Path) -> Path:
+    """A home folder of its own with the weights and the index of the shared one, which it must not write to."""
+    for name in ("models", "index"):
+        (folder / name).symlink_to(real.home / name)
+    return folder
+
+
+@contextmanager
+def app_running(home: Path, **settings: str) -> Iterator[str]:
+    """The app as `tutor ui` starts it, with these settings; yields the address it prints."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TUTOR_", "OPENAI_"))}
+    environment |= {"TUTOR_HOME": str(home), "TUTOR_PORT": "0", "PYTHONUNBUFFERED": "1", **settings}
+    call = [sys.executable, "-m", "ui.cli", "ui"]
+    with subprocess.Popen(call, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            printed = server.stdout.readline()
+            found = re.search(r"http://127\.0\.0\.1:\d+", printed)
+            assert found, printed
+            while "URL" not in printed:
+                printed = server.stdout.readline()
+                assert printed, "the server stopped"
+            yield found.group()
+        finally:
+            server.send_signal(signal.SIGINT)
+            try:
+                server.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                # Streamlit sometimes waits for a browser that is gone.
+                server.kill()
+
+
+@contextmanager
+def browser_running() -> Iterator[Browser]:
+    """Debian's Chromium, or what else of its kind is there; headless."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.fail("No Chromium found: install it (Debian: apt-get install chromium) and run this again.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def browser_page(
+    address: str, path: str = "", *, width: int = WIDE, scheme: Literal["light", "dark"] = "light"
+) -> Iterator[Page]:
+    """A page of the app in a browser of its own, its first heading drawn."""
+    with browser_running() as browser:
+        yield open_page(browser, address, path, width=width, scheme=scheme)
+
+
+def open_page(
+    browser: Browser, address: str, path: str = "", *, width: int = WIDE, scheme: Literal["light", "dark"] = "light"
+) -> Page:
+    """A page of the app in a session of its own, its first heading drawn."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(f"{address}/{path}")
+    page.get_by_role("heading", level=1).first.wait_for()
+    return page
+
+
+def settled(page: Page) -> None:
+    """Waits until the app has run to its end and drawn everything."""
+    page.wait_for_function("document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
+
+
+def picture(page: Page, name: str) -> None:
+    """Keeps a picture of what is in view as an artefact."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def foreign_requests(page: Page, address: str) -> list[str]:
+    """A list that grows with every request of the page to anywhere but the app."""
+    found: list[str] = []
+    own = (address, address.replace("http", "ws", 1), "data:", "blob:")
+    page.on("request", lambda request: None if request.url.startswith(own) else found.append(request.url))
+    return found
+
+
+def axe(page: Page) -> list[str]:
+    """What keeps people from using the page as it is now: each serious or critical finding of axe-core in a line."""
+    page.add_script_tag(path=axe_script())
+    found = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+    return [
+        f"{rule['id']}: {rule['help']}: {node['html'][:120]} ({node.get('failureSummary', '')[:200]})"
+        for rule in found
+        if rule["impact"] in {"serious", "critical"}
+        for node in rule["nodes"]
+    ]
+
+
+def axe_script() -> Path:
+    """The script of axe-core, fetched with npm when it is not there."""
+    folder = PROJECT / ".cache" / "axe" / AXE
+    script = folder / "package" / "axe.min.js"
+    if not script.is_file():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("npm is missing, which fetches axe-core (Debian: apt-get install npm).")
+        folder.mkdir(parents=True, exist_ok=True)
+        call = [npm, "pack", f"axe-core@{AXE}", "--silent", "--pack-destination", str(folder)]
+        subprocess.run(call, check=True, cwd=folder, capture_output=True)
+        with tarfile.open(next(folder.glob("*.tgz"))) as archive:
+            archive.extract("package/axe.min.js", folder, filter="data")
+    return script

@@ -1,0 +1,45 @@
+"""Pages of the web app run without a browser: the real page over the real index, in this process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from rag.settings import PROJECT
+from ui import state
+
+PATIENCE = 120
+"""Seconds a run may take on a busy machine before it counts as hanging."""
+
+
+@contextmanager
+def the_page(name: str, home: Path, monkeypatch: pytest.MonkeyPatch, **environment: str) -> Iterator[AppTest]:
+    """A page, not yet run, over this home folder and these settings.
+
+    The process keeps one library open for all sessions, so it is forgotten before and closed after.
+    """
+    for key, value in {"TUTOR_HOME": str(home), **environment}.items():
+        monkeypatch.setenv(key, value)
+    forget()
+    try:
+        yield AppTest.from_file(PROJECT / "ui" / "pages" / f"{name}.py", default_timeout=PATIENCE)
+    finally:
+        forget()
+
+
+def forget() -> None:
+    """Closes what the pages keep for the whole process, as if it had just started."""
+    opened = state._OPEN.get("opened")
+    if isinstance(opened, tuple):
+        opened[0].close()
+    state._OPEN.clear()
+    state._settings.cache_clear()
+    state.entries_of.cache_clear()
+
+
+def texts(page: AppTest) -> str:
+    """Everything the page says in Markdown, captions, headings and notices, a line each."""
+    kinds = ("title", "header", "subheader", "markdown", "caption", "error", "warning", "info")
+    return "\n".join(str(getattr(item, "value", "")) for kind in kinds for item in page.get(kind))

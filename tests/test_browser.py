@@ -27,7 +27,7 @@ from tests.browsing import (
     picture,
     settled,
 )
-from tests.servers import HANG, delta, head, playing
+from tests.servers import CHAT, HANG, chat_reply, delta, head, playing, serving
 from ui.feedback import kept_feedback
 from ui.upkeep import free_port
 
@@ -35,7 +35,10 @@ __all__ = ["FLAGS"]
 pytestmark = [pytest.mark.real, pytest.mark.browser]
 
 NAN = "my lstm loss suddenly becomes NaN, what can I do?"
-TRUE = "Gradient clipping scales the gradient down when its norm is above a threshold such as 1.0."
+TRUE = (
+    "Gradient clipping compares the norm of the whole gradient with a threshold, commonly 1.0, and scales the gradient "
+    "down to that length whenever it is longer."
+)
 MARKED = ".st-key-entry .stMarkdownColoredBackground"
 
 
@@ -184,11 +187,24 @@ def test_a_model_that_never_ends_is_stopped_and_what_was_checked_stays(real: Set
         with app_running(borrowed_home(real, Path(folder)), **settings) as address, browser_page(address) as page:
             ask(page, NAN)
             expect(page.get_by_text("Quoted from the guides")).to_be_visible()
-            expect(page.get_by_text("Gradient clipping scales", exact=False)).to_be_visible()
+            expect(page.get_by_text(TRUE[:40], exact=False)).to_be_visible()
             picture(page, "ask-writing")
             page.get_by_role("button", name="Stop").click()
             expect(page.get_by_text("You stopped this answer", exact=False)).to_be_visible()
             expect(page.get_by_role("button", name="SCN-09").first).to_be_visible()
+            expect(page.get_by_text(TRUE[:40], exact=False)).to_have_count(1)
+            expect(page.get_by_text("Quoted from the guides")).to_have_count(0)
+
+
+def test_of_an_answer_that_fails_its_check_nothing_stays_behind(real: Settings) -> None:
+    said = chat_reply('{"claims": [{"text": "The Eiffel Tower was finished in 1889.", "sources": ["SCN-09"]}]}')
+    with TemporaryDirectory() as folder, serving({CHAT: [said]}) as server:
+        settings = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "sk-test", "TUTOR_MODEL": "small"}
+        with app_running(borrowed_home(real, Path(folder)), **settings) as address, browser_page(address) as page:
+            answered(page, NAN)
+            expect(page.get_by_text("Not verified")).to_be_visible()
+            expect(page.get_by_text("Occasional NaN losses", exact=False)).to_have_count(1)
+            expect(page.get_by_text("Look at the batch", exact=False)).to_have_count(1)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -18,7 +18,10 @@ from ui.highlight import MARK
 pytestmark = pytest.mark.real
 
 NAN = "my lstm loss suddenly becomes NaN, what can I do?"
-TRUE = "Gradient clipping scales the gradient down when its norm is above a threshold such as 1.0."
+TRUE = (
+    "Gradient clipping compares the norm of the whole gradient with a threshold, commonly 1.0, and scales the gradient "
+    "down to that length whenever it is longer."
+)
 FALSE = "The Eiffel Tower was finished in 1889."
 FIRST_CHIP = "source-0-said-0-SCN-09"
 
@@ -154,7 +157,7 @@ def test_a_written_answer_names_its_writer_and_keeps_the_guides_words_beside_it(
         ask(page, NAN)
         shown = texts(page)
         assert "Written by small, each sentence checked" in shown
-        assert "Gradient clipping scales" in shown
+        assert TRUE[:40] in shown
         assert f"✗ {FALSE[:20]}" in shown
         labels = [item.label for item in page.expander]
         assert "The guides' own words" in labels

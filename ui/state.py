@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 import streamlit
 
 from rag.errors import TutorError
-from rag.manifest import POINTER
+from rag.manifest import POINTER, live_folder
 from rag.pace import Pace
 from rag.reply import Reply
 from rag.settings import Settings
@@ -167,9 +167,18 @@ def library(report: Report) -> tuple[Library, tuple[str, ...]]:
         pointer = chosen.index_folder / POINTER
         version = pointer.read_text("utf-8", "replace") if pointer.is_file() else ""
         if not version or _OPEN.get("version") != version:
-            _OPEN["opened"] = open_library(chosen, report)
+            _OPEN["opened"] = _opened(chosen, report)
             _OPEN["version"] = pointer.read_text("utf-8", "replace")
         return cast(tuple[Library, tuple[str, ...]], _OPEN["opened"])
+
+
+def _opened(chosen: Settings, report: Report) -> tuple[Library, tuple[str, ...]]:
+    """The live index; the first time it is checked, and made when there is none that can be used."""
+    folder = live_folder(chosen.index_folder)
+    if folder and "opened" in _OPEN:
+        # Somebody may be adding documents: what is live is used, and nobody waits for them.
+        return Library(chosen, folder), ()
+    return open_library(chosen, report)
 
 
 def warm(books: Library) -> None:

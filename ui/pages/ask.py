@@ -20,7 +20,7 @@ from ui.share import conversation_markdown
 from ui.state import Conversation, conversation, entries_of, is_warm, warm
 
 ASK = "Ask about machine-learning interviews"
-TICK = 0.2
+TICK = 0.4
 """Seconds between two looks at an answer that is being made; a click waits that long at the most."""
 QUESTION_BUBBLE, ENTRY = ".st-key-ask [class*=st-key-asked-]", ".st-key-entry"
 ENTRY_HEIGHT = 640
@@ -57,15 +57,17 @@ def main() -> None:
                 _welcome(talk, books, notices)
         for number, exchange in enumerate(talk.turns):
             question_bubble(number, exchange.question)
-            with st.empty().container():
+            st.empty()
+            with st.container():
                 _answer(talk, number, notices)
         if talk.job is not None:
             question_bubble(len(talk.turns), talk.job.question)
-            place = st.empty()
-            with place.container():
+            # Two places, because Streamlit keeps in a place what a shorter content of the same run does not cover.
+            growing = st.empty()
+            with growing.container():
                 _being_made(talk, books, talk.job)
-            place.empty()
-            with place.container():
+            growing.empty()
+            with st.container():
                 _answer(talk, len(talk.turns) - 1, notices)
     with save:
         _save(talk)
@@ -154,18 +156,17 @@ def _being_made(talk: Conversation, books: Library, job: Answering) -> None:
     with st.chat_message("assistant"):
         with st.container(horizontal=True, vertical_alignment="center"):
             state = st.empty()
+            state.caption(_progress(talk, books, job))
             st.button("Stop", key="stop", on_click=job.stop, shortcut="Esc")
         drawn, writer = 0, ""
-        while True:
-            done = job.wait(TICK)
+        # What comes with the end of the answer is drawn with the whole of it.
+        while not job.wait(TICK):
             for shown in job.shown[drawn:]:
                 if shown.model != writer:
                     writer = shown.model
                     st.caption(written_by(writer))
                 draw_claim(shown.claim.text, shown.claim.sources)
                 drawn += 1
-            if done:
-                break
             # Drawing is also when Streamlit looks whether something was pressed.
             state.caption(_progress(talk, books, job))
     talk.settle(lambda entry_id: _source(books, entry_id))

@@ -104,14 +104,15 @@ def _beside(talk: Conversation, number: int, answer: Answer) -> None:
         with st.expander("The guides' own words", expanded=answer.status == "unverified"):
             _claims(talk, number, "quoted", answer.quoted, answer.sources)
     if answer.dropped_claims:
-        with st.expander(f"Sentences left out: the guides don't support them ({len(answer.dropped_claims)})"):
+        with st.expander(f"Sentences left out ({len(answer.dropped_claims)})"):
+            st.caption("Somebody wrote these, and the guides don't surely say them.")
             for claim in answer.dropped_claims:
                 st.markdown(f"✗ {escape.plain(claim.text)}")
 
 
 def _actions(talk: Conversation, number: int, exchange: Exchange, answer: Answer) -> None:
     """Copying an answer and saying what one thinks of it."""
-    with st.container(horizontal=True, gap="small", key=f"actions-{number}"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"actions-{number}"):
         with st.popover("Copy", help="The answer with its citations, to paste anywhere"):
             st.caption("Press the button in the corner of the text to copy it.")
             st.code(answer_text(answer), language=None, wrap_lines=True)

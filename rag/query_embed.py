@@ -29,6 +29,8 @@ class QueryEmbedder:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        # Idle threads would otherwise wait by spinning and take the processor from other questions.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

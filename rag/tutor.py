@@ -22,7 +22,6 @@ from rag.types import (
     Claim,
     EntrySource,
     Hit,
-    Origin,
     Retrieval,
     Shown,
     Turn,
@@ -101,11 +100,6 @@ class Tutor:
         self._writers = writers
         self._limits = limits
         self._notices = tuple(notices)
-
-    def within(self, origin: Origin) -> "Tutor":
-        """The same over the guides alone, or over the user's own documents alone."""
-        chosen = self._retriever.within(lambda entry_id: self.entries.entry(entry_id).origin == origin)
-        return Tutor(self.entries, chosen, self._gate, self._writers, self._limits, self._notices)
 
     def search(self, question: str, *, limit: int, history: Sequence[Turn] = ()) -> list[Hit]:
         """Ranked entries with the parts of their scores.

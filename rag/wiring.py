@@ -26,7 +26,7 @@ from rag.spelling import Speller
 from rag.store import EntryStore
 from rag.support import SentenceSupport
 from rag.tutor import NO_LLM, Limits, Tutor, Writers
-from rag.types import Reranker
+from rag.types import Origin, Reranker
 from rag.vectors import ChromaIndex
 from rag.written import PROMPT, LanguageModelWriter
 
@@ -112,8 +112,8 @@ class Library:
     def kept(self) -> AnswerCache:
         return AnswerCache(self.settings.home / "cache" / "answers")
 
-    def tutor(self, notices: tuple[str, ...] = ()) -> Tutor:
-        """The tutor over this index; `notices` go with every answer."""
+    def tutor(self, notices: tuple[str, ...] = (), origin: Origin | None = None) -> Tutor:
+        """The tutor over this index, or over its entries of one origin; `notices` go with every answer."""
         settings = self.settings
         default = QUOTE if settings.model == AUTO else settings.model
         rewriter = None
@@ -123,7 +123,10 @@ class Library:
             rewriter = None if default in {QUOTE, LOCAL} else self._model(default)
         limits = Limits(settings.question_limit, settings.history_limit, settings.sources, settings.claims)
         writers = Writers(self._writer, default, rewriter, self.fingerprint, self.kept, quoting)
-        return Tutor(self.passages, self.retriever, self.gate, writers, limits, notices)
+        retriever = self.retriever
+        if origin is not None:
+            retriever = retriever.within(lambda entry_id: self.store.entry(entry_id).origin == origin)
+        return Tutor(self.passages, retriever, self.gate, writers, limits, notices)
 
     @property
     def fingerprint(self) -> str:

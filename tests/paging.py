@@ -24,7 +24,7 @@ def the_page(name: str, home: Path, monkeypatch: pytest.MonkeyPatch, **environme
         monkeypatch.setenv(key, value)
     forget()
     try:
-        yield AppTest.from_file(PROJECT / "ui" / "pages" / f"{name}.py", default_timeout=PATIENCE)
+        yield AppTest.from_file(PROJECT / "ui" / "views" / f"{name}.py", default_timeout=PATIENCE)
     finally:
         forget()
 

@@ -32,8 +32,6 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def address(real: Settings, browser: Browser) -> Iterator[str]:
     with TemporaryDirectory() as folder, app_running(borrowed_home(real, Path(folder))) as found:
-        # Until the front page was opened once, Streamlit draws the files of ui/pages without ui/app.py around them.
-        open_page(browser, found).context.close()
         yield found
 
 

@@ -10,7 +10,7 @@ from rag.catalog import LOCAL_MODEL
 from rag.settings import Settings
 from rag.weights import STAMP
 from tests.fakes import an_entry
-from ui.choices import STARTERS, default_model, model_notice, models_on_offer, starters_of, topics_of
+from ui.choices import STARTERS, default_model, model_notice, models_on_offer, scopes_of, starters_of, topics_of
 
 KEY = SecretStr("sk-never-shown")
 ENDPOINT = "http://127.0.0.1:9/v1"
@@ -79,6 +79,11 @@ def test_a_model_without_an_endpoint_is_announced_with_the_settings_it_needs(tmp
     assert default_model(settings) == "quote"
     assert "TUTOR_MODEL is small" in model_notice(settings)
     assert "OPENAI_BASE_URL" in model_notice(settings)
+
+
+def test_a_scope_can_be_chosen_once_there_are_documents() -> None:
+    assert list(scopes_of(ENTRIES)) == [None]
+    assert list(scopes_of([*ENTRIES, an_entry("MINE-1", origin="document")])) == [None, "guide", "document"]
 
 
 def test_the_topic_with_the_most_entries_comes_first() -> None:

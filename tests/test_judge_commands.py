@@ -13,18 +13,19 @@ from eval import record
 from eval.samples import JUDGED, KEYLESS
 from rag.errors import ModelError, ResourceError, UsageError
 from rag.settings import Settings
+from tests.canary import CANARY
 from tests.judge_server import DATED, NAME, JudgeServer, judging
 from tests.servers import failure
 from ui.eval_judge import add_judging
 
-KEY = "sk-never-written-4711"
+KEY = CANARY
 QUESTIONS = [
     ("G1", "why do the early layers of a deep network not learn", "SCN-08"),
     ("G2", "loss turns to NaN in an LSTM", "SCN-09"),
     ("G3", "how long do tomatoes keep in the fridge", "SCN-13"),  # refused
 ]
 LABELLED = [
-    ("J1", "SCN-09", "Clipping by norm keeps the direction of the update and limits only its length.", "supported"),
+    ("J1", "SCN-09", "keeps the direction of the update and limits only its length.", "supported"),
     ("J2", "SCN-09", "Clipping by norm keeps the direction of the update at a threshold of 77.", "unsupported"),
     ("J3", "SCN-13", "Tomatoes keep for 12 days in the fridge.", "unsupported"),
 ]

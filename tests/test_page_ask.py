@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from ingest.library import add_documents
 from rag.settings import Settings
 from tests.browsing import borrowed_home
+from tests.conftest import silent
 from tests.paging import texts, the_page
 from tests.servers import CHAT, ChatServer, Reply, chat_reply, failure, refused_url, serving
 from ui.feedback import kept_feedback
@@ -242,6 +244,28 @@ def test_an_answer_can_be_copied_with_its_citations_and_the_conversation_kept(pa
     assert "[SCN-09]" in page.code[0].value
     assert "Sources\nSCN-09 Exploding gradients in recurrent networks" in page.code[0].value
     assert [item.proto.label for item in page.get("download_button")] == ["Save conversation"]
+
+
+def test_an_answer_can_be_drawn_from_the_guides_or_from_the_documents_alone(
+    spare_home: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    note = tmp_path / "note.md"
+    note.write_text("# Exploding losses\n\nMy LSTM loss became NaN because the learning rate of team Blue was 40.\n")
+    add_documents(spare_home, [note], silent)
+    settings = {"TUTOR_CORPUS": str(spare_home.corpus), "TUTOR_EMBEDDING_MODEL": spare_home.embedding_model}
+    with the_page("ask", spare_home.home, monkeypatch, **settings) as page:
+        fine(page.run())
+        scope = page.selectbox[1]
+        assert scope.options == ["Guides and documents", "The guides only", "The documents added here"]
+        for choice, kind in (("guide", "SCN-"), ("document", "")):
+            page.selectbox[1].set_value(choice)
+            ask(page, "why does my lstm loss become NaN?")
+            number = len(page.session_state["conversation"].turns) - 1
+            cited = [
+                key.split(f"source-{number}-said-")[1].split("-", 1)[1] for key in keys(page, f"source-{number}-said-")
+            ]
+            assert cited
+            assert all(entry.startswith("SCN-") == (kind == "SCN-") for entry in cited), cited
 
 
 def test_a_broken_corpus_is_one_clear_error_in_place_of_the_page(

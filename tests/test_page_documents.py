@@ -30,7 +30,7 @@ def page(spare_home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppT
     }
     with the_page("../app", spare_home.home, monkeypatch, **values) as app:
         run(app)
-        app.switch_page("pages/documents.py")
+        app.switch_page("views/documents.py")
         yield run(app)
 
 

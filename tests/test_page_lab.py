@@ -11,7 +11,7 @@ from rag.settings import PROJECT
 from rag.wiring import Library
 from tests.run_files import HOSTILE
 
-PAGE = str(PROJECT / "ui" / "pages" / "lab.py")
+PAGE = str(PROJECT / "ui" / "views" / "lab.py")
 
 pytestmark = pytest.mark.real
 

@@ -121,7 +121,7 @@ def test_an_address_names_an_entry_and_one_steps_through_its_guide(opens: Open, 
 def test_an_entry_can_be_asked_about(monkeypatch: pytest.MonkeyPatch, real: Settings, tmp_path: Path) -> None:
     with the_page("../app", borrowed_home(real, tmp_path), monkeypatch) as app:
         run(app)
-        app.switch_page("pages/library.py")
+        app.switch_page("views/library.py")
         app.query_params["entry"] = "SCN-14"
         run(app)
         app.button(key="library-ask").click()

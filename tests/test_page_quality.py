@@ -15,7 +15,7 @@ from rag.settings import PROJECT
 from tests.run_files import HOSTILE, a_run, keep, rows, wrong
 from ui import suite_job
 
-PAGE = str(PROJECT / "ui" / "pages" / "quality.py")
+PAGE = str(PROJECT / "ui" / "views" / "quality.py")
 SLEEPS = [sys.executable, "-c", "import time\ntime.sleep(60)"]
 
 

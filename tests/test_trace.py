@@ -192,7 +192,7 @@ def test_what_cannot_be_asked_is_the_same_error(library: Library, question: str,
 @pytest.fixture
 def written(library: Library) -> Iterator[Any]:
     """The real library with a language model behind a real server, told what to say."""
-    good = {"text": "The standard cure for NaN losses in an LSTM is gradient clipping.", "sources": ["SCN-09"]}
+    good = {"text": "The standard cure is gradient clipping.", "sources": ["SCN-09"]}
     bad = {"text": "Paris is the capital of France.", "sources": ["SCN-09"]}
     replies = [chat_reply(json.dumps({"claims": [good, bad]}))]
     with serving({CHAT: replies, MODELS: [models_reply("tiny")]}) as server:

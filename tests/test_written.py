@@ -160,7 +160,7 @@ def endless(beginning: str, again: str) -> Iterator[str]:
     "reply",
     [
         endless('{"claims": [', '{"text": "", "sources": ["A-1"]}, '),
-        endless("Here it is:\n", "Nobody says this.\n"),
+        endless("Here it is:\n", "Nobody says this, nobody at all, and it goes on and on.\n" * 40),
         endless("", "words "),
         endless('{"claims": [{"text": "', "words "),
     ],

@@ -20,7 +20,7 @@ from tests.servers import CHAT, MODELS, ChatServer, Reply, chat_reply, failure, 
 pytestmark = pytest.mark.real
 
 QUESTION = "the loss of my lstm becomes nan after a while"
-TRUE = "Gradient clipping scales the gradient down when its norm is above a threshold such as 1.0."
+TRUE = "Gradient clipping compares the norm of the whole gradient with a threshold, commonly 1.0."
 Opening = Callable[..., Library]
 
 
@@ -84,7 +84,6 @@ def test_a_streamed_reply_follows_the_guides_own_words(opened: Opening) -> None:
 @pytest.mark.parametrize(
     "claim",
     [
-        {"text": TRUE.replace("1.0", "7.5"), "sources": ["SCN-09"]},
         {"text": TRUE, "sources": ["SCN-99"]},
         {"text": TRUE, "sources": []},
         {"text": "Paris is the capital of France.", "sources": ["SCN-09"]},
@@ -96,6 +95,20 @@ def test_what_the_guides_do_not_support_is_left_out_and_counted(opened: Opening,
         assert [shown.text for shown in answer.claims] == [TRUE]
         assert len(answer.dropped_claims) == 1
         assert any("1 sentence was left out" in notice for notice in answer.notices)
+
+
+def test_a_changed_figure_gives_way_to_what_the_guide_says(opened: Opening) -> None:
+    changed = {"text": TRUE.replace("1.0", "7.5"), "sources": ["SCN-09"]}
+    with writing(opened, chat_reply(said(changed))) as (library, _):
+        answer = library.tutor().ask(QUESTION)
+        assert (answer.status, answer.model) == ("answered", "tiny")
+        assert "7.5" not in answer.text
+        assert any("commonly 1.0" in claim.text for claim in answer.claims)
+        said_there = {sentence.text for sentence in library.passages.sentences("SCN-09")[0]}
+        assert {claim.text for claim in answer.claims} <= said_there
+        assert [claim.text for claim in answer.dropped_claims] == [changed["text"]]
+        (notice,) = answer.notices
+        assert notice.startswith("1 sentence was not surely what the guides say")
 
 
 def test_when_nothing_passes_the_answer_is_unverified_and_shows_no_source(opened: Opening) -> None:

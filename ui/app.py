@@ -17,8 +17,8 @@ PAGES = {
 streamlit.set_page_config(page_title="ML interview tutor", page_icon="🎓", layout="wide")
 streamlit.html(HERE / "style.css")
 listed = [
-    streamlit.Page(HERE / "pages" / f"{name}.py", title=title, default=name == "ask")
+    streamlit.Page(HERE / "views" / f"{name}.py", title=title, default=name == "ask")
     for name, title in PAGES.items()
-    if (HERE / "pages" / f"{name}.py").is_file()
+    if (HERE / "views" / f"{name}.py").is_file()
 ]
 streamlit.navigation(listed).run()

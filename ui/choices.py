@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rag.answer import QUOTE
 from rag.catalog import LOCAL, LOCAL_MODEL
 from rag.settings import Settings
-from rag.types import Entry
+from rag.types import Entry, Origin
 from rag.weights import present
 from rag.wiring import AUTO, NAMELESS
 
@@ -16,6 +16,7 @@ STARTERS = (
     "How do I stop a chatbot from making things up when it has the documents?",
     "What do interviewers want to hear about a project that failed?",
 )
+EVERYTHING = "Guides and documents"
 MOST_STARTERS = 5
 LEVELS = ("foundation", "practitioner", "senior")
 
@@ -47,6 +48,13 @@ def model_notice(settings: Settings) -> str:
             "Set OPENAI_API_KEY or OPENAI_BASE_URL."
         )
     return ""
+
+
+def scopes_of(entries: Sequence[Entry]) -> dict[Origin | None, str]:
+    """What an answer can be drawn from, and what people read; only everything where there are no documents."""
+    if all(entry.origin == "guide" for entry in entries):
+        return {None: EVERYTHING}
+    return {None: EVERYTHING, "guide": "The guides only", "document": "The documents added here"}
 
 
 def topics_of(entries: Sequence[Entry]) -> list[str]:

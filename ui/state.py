@@ -14,7 +14,7 @@ from rag.manifest import POINTER, live_folder
 from rag.pace import Pace
 from rag.reply import Reply
 from rag.settings import Settings
-from rag.types import Answer, Claim, Entry, Hit, Source, Turn
+from rag.types import Answer, Claim, Entry, Hit, Origin, Source, Turn
 from rag.weights import Report
 from rag.wiring import Library
 from ui.answering import Answering, stopped_answer
@@ -32,13 +32,14 @@ class Exchange:
     """One question with what became of it: an answer, or the problem that kept it from one.
 
     `hits` are the entries found for it with the parts of their scores, looked up when first asked for;
-    `verdict` is the reader's word on the answer.
+    `scope` is what it was answered from, None for everything; `verdict` is the reader's word on the answer.
     """
 
     question: str
     answer: Answer | None = None
     problem: str = ""
     hits: tuple[Hit, ...] | None = None
+    scope: Origin | None = None
     verdict: str = ""
 
 
@@ -59,18 +60,20 @@ class Opened:
 class Conversation:
     """One browser session's questions and answers, what it chose, and the entry that is open beside them.
 
-    `model` and `scope` are empty as long as nothing was chosen; `asked` is a question that a button asks.
+    `model` is empty as long as nothing was chosen, `scope` is None for everything; `asked` is a question
+    that a button asks.
     """
 
     turns: list[Exchange] = field(default_factory=list)
     opened: Opened | None = None
     asked: str = ""
     model: str = ""
-    scope: str = ""
+    scope: Origin | None = None
     topic: str | None = None
     job: Answering | None = None
     pace: Pace | None = None
     _opened: int = 0
+    _drawn_from: Origin | None = None
 
     @property
     def answers(self) -> list[Answer]:
@@ -114,7 +117,7 @@ class Conversation:
         if self.job is not None:
             self.job.stop()
             self.settle(source)
-        self.job = Answering(question, make)
+        self.job, self._drawn_from = Answering(question, make), self.scope
 
     def settle(self, source: Callable[[str], Source]) -> None:
         """Keeps what became of the question that was being answered.
@@ -132,7 +135,7 @@ class Conversation:
         else:
             answer = job.answer or stopped_answer(job.question, job.shown, source)
             problem = "" if answer else "Stopped before the first sentence was found."
-            self.turns.append(Exchange(job.question, answer, problem))
+            self.turns.append(Exchange(job.question, answer, problem, scope=self._drawn_from))
 
     def restart(self) -> None:
         """Forgets the conversation; what was chosen beside it stays."""

@@ -169,7 +169,7 @@ def _read(document: Document) -> None:
     st.session_state.update({f"library-{name}": "" for name in ("topic", "level", "words")})
     st.session_state["library-view"] = "List"
     st.session_state["library-guide"] = document.entries[0].guide if document.entries else ""
-    st.switch_page("pages/library.py")
+    st.switch_page("views/library.py")
 
 
 @st.dialog("Remove this document?")

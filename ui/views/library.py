@@ -12,9 +12,9 @@ from rag.wiring import Library
 from ui import browse, drawings, escape
 from ui.atlas import labels_of, main_topic, places_of
 from ui.browse import Filters, Shelf, topic_label
-from ui.pages.entry import LEFT, entry_page, open_button, open_entry
 from ui.panels import open_books
 from ui.state import kept
+from ui.views.entry import LEFT, entry_page, open_button, open_entry
 
 VIEWS = ("List", "Map", "Topics by guides")
 VIEW, WORDS, GUIDE, TOPIC, LEVEL = "library-view", "library-words", "library-guide", "library-topic", "library-level"

@@ -12,12 +12,12 @@ from rag.wiring import Library
 from ui import escape
 from ui.answering import Answering
 from ui.browse import topic_label
-from ui.choices import default_model, model_notice, models_on_offer, starters_of, topics_of
-from ui.pages.source import entry_beside
-from ui.pages.turns import draw_answer, draw_claim, question_bubble, written_by
+from ui.choices import default_model, model_notice, models_on_offer, scopes_of, starters_of, topics_of
 from ui.panels import focus_on_the_question, open_books, scroll_to
 from ui.share import conversation_markdown
 from ui.state import Conversation, conversation, entries_of, is_warm, warm
+from ui.views.source import entry_beside
+from ui.views.turns import draw_answer, draw_claim, question_bubble, written_by
 
 ASK = "Ask about machine-learning interviews"
 TICK = 0.4
@@ -93,11 +93,11 @@ def _move(talk: Conversation) -> None:
 def _begin(talk: Conversation, books: Library, notices: tuple[str, ...], question: str) -> None:
     """Has the question answered on a thread of its own."""
     history, pace = talk.history(), talk.pace_of(books.settings)
-    model = talk.model or default_model(books.settings)
+    model, scope = talk.model or default_model(books.settings), talk.scope
 
     def make() -> Reply:
         warm(books)
-        return books.tutor(notices).reply(question, history, model, pace)
+        return books.tutor(notices, scope).reply(question, history, model, pace)
 
     talk.start(question, make, lambda entry_id: _source(books, entry_id))
 
@@ -117,6 +117,17 @@ def _sidebar(talk: Conversation, books: Library) -> DeltaGenerator:
             key="model",
             help="Whoever writes, only sentences that an entry supports are shown.",
         )
+        choices = list(scopes := scopes_of(entries_of(books)))
+        talk.scope = talk.scope if talk.scope in choices else None
+        if len(choices) > 1:
+            talk.scope = st.selectbox(
+                "Answers are drawn from",
+                choices,
+                index=choices.index(talk.scope),
+                format_func=scopes.__getitem__,
+                key="scope",
+                help="Documents are shared by everybody who opens this app.",
+            )
         if notice := model_notice(books.settings):
             st.warning(escape.plain(notice))
         return st.empty()

@@ -72,7 +72,7 @@ def _to_the_top(number: int) -> None:
 def _beside(books: Library, shelf: Shelf, entry: Entry) -> None:
     if st.button("Ask the tutor this question", key="library-ask"):
         conversation().asked = entry.question
-        st.switch_page("pages/ask.py")
+        st.switch_page("views/ask.py")
     if entry.key_points:
         st.subheader("Key points", anchor=False)
         st.markdown("\n".join(f"- {escape.plain(point)}" for point in entry.key_points))

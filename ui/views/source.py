@@ -36,7 +36,7 @@ def _hits(talk: Conversation, books: Library, turn: int) -> tuple[Hit, ...]:
     """The entries found for a turn's question, looked up once and kept with its answer."""
     exchange = talk.turns[turn]
     if exchange.hits is None:
-        tutor, answer = books.tutor(), exchange.answer
+        tutor, answer = books.tutor(origin=exchange.scope), exchange.answer
         # A language model may have put a follow-up as a question of its own; the ids tell which way it was searched.
         for asked, history in ((exchange.question, talk.history(turn)), (answer and answer.standalone_question, [])):
             found = tutor.search(asked or exchange.question, limit=books.settings.sources, history=history)

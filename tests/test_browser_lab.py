@@ -20,7 +20,7 @@ from tests.browsing import (
     settled,
 )
 
-pytestmark = [pytest.mark.real, pytest.mark.browser]
+pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from tests.browsing import (
 from tests.conftest import silent
 from tests.document_files import pdf, show
 
-pytestmark = [pytest.mark.real, pytest.mark.browser]
+pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.slow]
 
 BEES = (
     "# Beehive monitoring\n\n## Q1. Which sensor finds a lost queen?\n\n"

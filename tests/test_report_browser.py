@@ -12,7 +12,7 @@ from tests.browsing import NARROW, PICTURES, WIDE, axe, browser_running
 from tests.run_files import a_run, rows
 from tests.test_report import EARLIER, hostile_run
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str | None) -
         read_gates(path)
 
 
-def test_every_gate_of_the_project_is_on_something_that_is_measured_and_none_was_lowered() -> None:
+def test_every_gate_of_the_project_is_on_something_that_is_measured_and_has_the_bound_that_was_decided() -> None:
     found: dict[str, Any] = {gate.metric: gate for gate in read_gates(gates.FILE)}
     assert set(found) <= set(TITLES)
     assert {name: gate.bound for name, gate in found.items()} == WANTED

@@ -77,11 +77,11 @@ class Library:
 
     @cached_property
     def retriever(self) -> Retriever:
-        # A word of the user's own documents is as good as one of the guides: it must not be corrected away.
         return Retriever(self.dense, self.keyword, self.rerankers, self.speller.correct, self.abstention.probability)
 
     @cached_property
     def speller(self) -> Speller:
+        # A word of the user's own documents is as good as one of the guides: it must not be corrected away.
         return Speller.load(self.folder)
 
     @cached_property
@@ -96,9 +96,13 @@ class Library:
         return (pooled, chosen)
 
     @cached_property
+    def coverage(self) -> CoverageModel | None:
+        return CoverageModel.load(self.folder)
+
+    @cached_property
     def abstention(self) -> Abstention:
         calibration = TABLE[self.settings.embedding_model].calibration
-        return Abstention(CoverageModel.load(self.folder), calibration, lambda id: self.store.entry(id).origin)
+        return Abstention(self.coverage, calibration, lambda id: self.store.entry(id).origin)
 
     @cached_property
     def checker(self) -> SentenceSupport:

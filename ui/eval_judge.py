@@ -209,18 +209,17 @@ def _work(chosen: Settings) -> Path:
 
 def _questions(dataset: Path | None, split: str) -> list[Any]:
     from eval import gold
+    from eval.cases import checked_split
 
-    if split not in {"tune", "test", "all"}:
-        raise UsageError(f"There is no split {split!r}.", "Use tune, test or all.")
-    return gold.questions(dataset) if dataset else gold.of_split(gold.questions(), split)
+    half = checked_split(split)
+    return gold.questions(dataset) if dataset else gold.of_split(gold.questions(), half)
 
 
 def _check_relevant(library: Library, asked: Sequence[Any]) -> None:
-    known = {entry.id for entry in library.store.entries()}
-    for item in asked:
-        for entry_id in item.relevant:
-            if entry_id not in known:
-                raise UsageError(f"There is no entry {entry_id}.", "Name entries of the index in `relevant`.")
+    from eval.cases import check_entries
+
+    named = (entry_id for item in asked for entry_id in item.relevant)
+    check_entries(named, (entry.id for entry in library.store.entries()))
 
 
 def _announce(

@@ -15,7 +15,7 @@ from rag.spelling import WORD
 from rag.tutor import COVERED
 from rag.types import Answer, Hit, Turn, Vector
 from rag.wiring import Library
-from ui.watched import FUSED, MEANING, WORDS, Notes, Passing, Stage, Watched, learnt
+from ui.watched import FUSED, MEANING, WORDS, Notes, Passing, Stage, Watched
 
 SPENT = ("spelling", "embedding", MEANING, WORDS, FUSED, "reranking", "judging", "writing", "checking", "the rest")
 """What time is spent on, in order."""
@@ -180,7 +180,7 @@ def odds(
 
 def _weigher(library: Library) -> Weigh:
     """Takes the probability of this library's judge apart."""
-    model = learnt(library.folder)[1]
+    model = library.coverage
     weights = TABLE[library.settings.embedding_model].calibration
 
     def weigh(vector: Vector, hits: Sequence[Hit], covered: float) -> tuple[Weighed, ...]:

@@ -4,18 +4,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 
 from rag.cache import AnswerCache
 from rag.cite import Gate
-from rag.coverage import CoverageModel
 from rag.llm import OpenAIModel
 from rag.local_llm import LocalServer
 from rag.passages import EmbeddedSentences
 from rag.rerank import PooledReranker
 from rag.retrieve import DenseSearcher, Retriever
-from rag.spelling import Speller
 from rag.store import EntryStore
 from rag.types import Hit, Reranker, Searcher, Vector
 from rag.wiring import Library
@@ -36,12 +33,6 @@ class Stage:
     def rank(self, entry_id: str) -> int | None:
         """The entry's place in this list; None when it is not in it."""
         return next((hit.rank for hit in self.hits if hit.entry_id == entry_id), None)
-
-
-@lru_cache(maxsize=1)
-def learnt(folder: Path) -> tuple[Speller, CoverageModel | None]:
-    """What the library of this folder keeps to itself; one index version stays open at a time."""
-    return Speller.load(folder), CoverageModel.load(folder)
 
 
 @dataclass
@@ -179,7 +170,7 @@ class Watched(Library):
 
     def _correct(self, text: str) -> str:
         with self.notes.timed("spelling"):
-            meant = learnt(self.folder)[0].correct(text)
+            meant = self.books.speller.correct(text)
         self.notes.now.asked[text] = meant
         return meant
 

@@ -1,4 +1,4 @@
-"""`python -m eval.bench cold|parts|warm|retrieval|build|ingest`: how long things take on this machine."""
+"""`python -m eval.bench cold|parts|warm|retrieval|build|ingest|scale|answers|sessions`: how long things take here."""
 
 import argparse
 import json
@@ -136,6 +136,13 @@ def answers(_: int) -> dict[str, object]:
     return measure(settings(), ["quote", "local"])
 
 
+def sessions(rounds: int) -> dict[str, object]:
+    """Ten people at the page at once: see `eval.bench_sessions`."""
+    from eval.bench_sessions import measure
+
+    return measure(settings(), rounds)
+
+
 def scale(_: int) -> dict[str, object]:
     """A search beside 100,000 chunks of documents: see `eval.bench_scale`."""
     from eval.bench_scale import measure
@@ -154,6 +161,7 @@ def main() -> None:
         "ingest": ingest,
         "scale": scale,
         "answers": answers,
+        "sessions": sessions,
     }
     parser = argparse.ArgumentParser(prog="python -m eval.bench", description=__doc__)
     parser.add_argument("what", choices=list(benchmarks))

@@ -41,20 +41,20 @@ def measure(settings: Settings, models: Sequence[str]) -> dict[str, Any]:
     return rows
 
 
-def ask(tutor: Tutor, question: str, model: str) -> tuple[Answer, float, float, float]:
-    """The answer, and the seconds to the first claim, to the model's first claim, and to the end."""
+def ask(tutor: Tutor, question: str, model: str) -> tuple[Answer, float, list[float], float]:
+    """The answer, and the seconds to the first claim, to each claim of the model, and to the end."""
     started = time.perf_counter()
-    first = own = 0.0
+    first, own = 0.0, []
     reply = tutor.reply(question, model=model)
     for shown in reply:
         now = time.perf_counter() - started
         first = first or now
         if shown.model != QUOTE or model == QUOTE:
-            own = own or now
+            own.append(now)
     return reply.answer, first, own, time.perf_counter() - started
 
 
-def row(model: str, answers: Sequence[tuple[GoldQuestion, Answer, float, float, float]]) -> dict[str, Any]:
+def row(model: str, answers: Sequence[tuple[GoldQuestion, Answer, float, list[float], float]]) -> dict[str, Any]:
     """The measures of one model's answers; shares are over what was answered."""
     given = [answer for _, answer, *_ in answers if answer.claims]
     claims = [claim for answer in given for claim in answer.claims]
@@ -66,7 +66,9 @@ def row(model: str, answers: Sequence[tuple[GoldQuestion, Answer, float, float, 
         "answered": len(given),
         "written by the model": sum(answer.model == model or model == QUOTE for answer in given),
         "first claim s": spread([first for *_, first, _, _ in answers if first]),
-        "first own claim s": spread([own for *_, own, _ in answers if own]),
+        # The local model's answers begin with the best entry's first sentence; its own choice is the second.
+        "first own claim s": spread([own[0] for *_, own, _ in answers if own]),
+        "second own claim s": spread([own[1] for *_, own, _ in answers if len(own) > 1]),
         "total s": spread([total for *_, total in answers]),
         "claims an answer": round(len(claims) / len(given), 2) if given else 0.0,
         "first cited entry relevant": round(sum(right) / len(right), 4) if right else 0.0,

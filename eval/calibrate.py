@@ -20,7 +20,7 @@ from ingest.questions import open_questions
 from rag.catalog import Calibration
 from rag.coverage import CoverageModel, ridge_system
 from rag.errors import TutorError
-from rag.rerank import pooled
+from rag.rerank import CANDIDATES, nearness, pooled
 from rag.retrieve import lexical_score
 from rag.types import Matrix, Understood, Vector
 from rag.wiring import Library
@@ -54,7 +54,7 @@ def learn(library: Library, refused: float) -> Calibration:
     truth = numpy.repeat([1, 0], [len(asked), len(left_open)])
     score, model, _ = _logistic(numpy.stack([scores, models], axis=1), truth)
     alone = [_alone(library, item.question) for item in of_split(questions(), "tune")]
-    known = CoverageModel.fit(matrix[rows], outside, "")
+    known = CoverageModel.fit(matrix[rows], outside, owners[rows].tolist(), "")
     together = [score * best + model * known.score(vector) for best, vector in alone]
     return Calibration(
         score=round(score, 2),
@@ -98,8 +98,8 @@ def _logistic(signals: Scores, truth: NDArray[Any]) -> tuple[float, float, float
 
 
 def _alone(library: Library, question: str) -> tuple[float, Vector]:
-    retrieval = library.retriever.retrieve(Understood.alone(question), limit=1)
-    return retrieval.hits[0].scores["score"], retrieval.vector
+    retrieval = library.retriever.retrieve(Understood.alone(question), limit=CANDIDATES)
+    return max(map(nearness, retrieval.hits)), retrieval.vector
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

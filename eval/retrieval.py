@@ -23,7 +23,6 @@ from eval.metrics import (
 from rag.converse import understand
 from rag.rerank import PooledReranker
 from rag.retrieve import DenseSearcher, Retriever
-from rag.spelling import Speller
 from rag.tutor import COVERED
 from rag.types import Understood, Vector, VectorIndex
 from rag.wiring import Library
@@ -59,7 +58,7 @@ class WithoutAsked:
 
 def stages(library: Library) -> dict[str, Search]:
     """The stages of a search, each with all before it; spelling is put right in all of them."""
-    correct = Speller.load(library.folder).correct
+    correct = library.speller.correct
     fused = Retriever(library.dense, library.keyword, (), correct)
     found: dict[str, Search] = {
         "dense": lambda question: ids(library.dense.search(correct(question), limit=LIMIT)),
@@ -72,7 +71,7 @@ def stages(library: Library) -> dict[str, Search]:
 
 def ablations(library: Library) -> dict[str, Search]:
     """The whole, and the whole without one of its parts."""
-    correct = Speller.load(library.folder).correct
+    correct = library.speller.correct
     hidden: set[str] = set()
     kept: dict[str, list[Vector]] = {}
     for chunk, vector in library.store.chunks():
@@ -81,7 +80,9 @@ def ablations(library: Library) -> dict[str, Search]:
         else:
             kept.setdefault(chunk.entry_id, []).append(vector)
     few = {entry_id: numpy.stack(vectors) for entry_id, vectors in kept.items()}
-    whole = (PooledReranker(library.store.chunk_vectors),)
+    fewer = (PooledReranker(few.__getitem__),)
+    plain = (PooledReranker(library.store.chunk_vectors),)
+    whole = library.rerankers[:1]
     dense = DenseSearcher(library.embedder, WithoutAsked(library.vectors, hidden), library.store.chunk_entries())
     nothing = _Nothing()
     parts = {
@@ -89,7 +90,8 @@ def ablations(library: Library) -> dict[str, Search]:
         "without spelling": Retriever(library.dense, library.keyword, whole),
         "without words (BM25)": Retriever(library.dense, nothing, whole, correct),
         "without pooled reranking": Retriever(library.dense, library.keyword, (), correct),
-        "without asked.jsonl": Retriever(dense, library.keyword, (PooledReranker(few.__getitem__),), correct),
+        "without the classifier": Retriever(library.dense, library.keyword, plain, correct),
+        "without asked.jsonl": Retriever(dense, library.keyword, fewer, correct),
         "meaning only, best chunk": Retriever(dense, nothing),
     }
     return {name: partial(_search, retriever) for name, retriever in parts.items()}

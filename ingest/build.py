@@ -30,7 +30,7 @@ from rag.manifest import CHROMA, file_hashes, live_folder, switch, write_manifes
 from rag.settings import Settings
 from rag.spelling import count_words, save_words
 from rag.store import read_vectors, write_store
-from rag.types import Matrix, Vector
+from rag.types import Chunk, Matrix, Vector
 from rag.vectors import ChromaIndex, write_vectors
 from rag.weights import Report
 
@@ -109,7 +109,7 @@ def _write_version(settings: Settings, folder: Path, report: Report, rebuild: bo
     sentences = [sentence for entry in entries for sentence in sentences_of(entry)]
     built_in = {entry.id for entry in guides}
     quoted = [sentence.text for sentence in sentences if sentence.entry_id in built_in]
-    answered = [chunk.text for chunk in chunks if chunk.kind in ASKED and chunk.entry_id in built_in]
+    answered = [chunk for chunk in chunks if chunk.kind in ASKED and chunk.entry_id in built_in]
     left_open = open_questions(settings.corpus)
     texts = dict.fromkeys([chunk.embedding_text for chunk in chunks] + quoted + left_open)
     hash_of = {text: _text_hash(manifest.weight_hash, text) for text in texts}
@@ -137,20 +137,22 @@ def _write_version(settings: Settings, folder: Path, report: Report, rebuild: bo
 
 
 def _write_coverage(
-    settings: Settings, folder: Path, answered: list[str], left_open: list[str], vector_of: dict[str, Vector]
+    settings: Settings, folder: Path, answered: list[Chunk], left_open: list[str], vector_of: dict[str, Vector]
 ) -> None:
-    """Learns which questions the guides answer; an unchanged set of questions is not learnt again."""
+    """Learns which questions the guides answer, and with which entry; an unchanged set is not learnt again."""
     if not left_open or not answered:
         return
-    key = _text_hash(TABLE[settings.embedding_model].hash, "\n".join([*answered, "", *left_open]))
+    texts = [f"{chunk.entry_id} {chunk.text}" for chunk in answered]
+    key = _text_hash(TABLE[settings.embedding_model].hash, "\n".join([*texts, "", *left_open]))
     live = _live_folder(settings.index_folder)
     try:
         known = CoverageModel.load(live) if live else None
     except IndexUnavailable:
         known = None
     if known is None or known.key != key:
-        asked = numpy.stack([vector_of[text] for text in answered])
-        known = CoverageModel.fit(asked, numpy.stack([vector_of[text] for text in left_open]), key)
+        asked = numpy.stack([vector_of[chunk.embedding_text] for chunk in answered])
+        outside = numpy.stack([vector_of[text] for text in left_open])
+        known = CoverageModel.fit(asked, outside, [chunk.entry_id for chunk in answered], key)
     known.save(folder)
 
 

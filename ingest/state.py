@@ -11,7 +11,7 @@ from rag.errors import IndexUnavailable
 from rag.manifest import Manifest, check_files, live_folder, read_manifest
 from rag.settings import Settings
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the files of an index version change their shape."""
 
 

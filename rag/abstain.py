@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from rag.catalog import Calibration
 from rag.coverage import CoverageModel
+from rag.rerank import nearness
 from rag.types import Hit, Origin, Vector
 
 
@@ -33,7 +34,7 @@ class Abstention:
         best: dict[Origin, float] = {}
         for hit in hits:
             origin = self._origin_of(hit.entry_id)
-            best[origin] = max(best.get(origin, -1.0), hit.scores["score"])
+            best[origin] = max(best.get(origin, -1.0), nearness(hit))
         return max((self._of(origin, score, vector) for origin, score in best.items()), default=0.0)
 
     def _of(self, origin: Origin, score: float, vector: Vector) -> float:

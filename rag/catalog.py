@@ -105,7 +105,7 @@ TABLE = {
             ),
             token_limit=384,
             dimension=768,
-            calibration=Calibration(11.61, 4.28, -5.66, 20.0, 0.416),
+            calibration=Calibration(11.71, 4.38, -6.23, 20.0, 0.422),
         ),
         Weights(
             name="all-MiniLM-L6-v2",

@@ -1,4 +1,4 @@
-"""Which questions the guides answer, learnt from questions they answer and questions they do not.
+"""Which questions the guides answer, and with which entry, learnt from questions they answer and questions they do not.
 
 A near miss shares its subject with an entry and asks for a fact that is not there, so its distance
 to the entry says nothing. What tells it apart is that it lies nearer to the questions known to be
@@ -8,8 +8,15 @@ question vectors learns that border:
     f(q) = sum_i a_i exp(SHARPNESS (x_i . q - 1)),   a = (K + RIDGE / w)^-1 y
 
 with y = 1 for an answered question, -1 for an open one, and weights w that give both sides the same say.
+
+The same system learns what tells neighbouring entries apart: for each entry, y = 1 for the questions
+it answers and 0 for all others. Cosines treat every direction of the embedding alike; the ways of
+asking two entries show in which ones they differ.
 """
 
+import json
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -22,37 +29,69 @@ from rag.types import Matrix, Vector
 FILE = "coverage.npz"
 SHARPNESS = 2.0
 RIDGE = 0.3
+KEPT = 64
+"""Questions whose values are remembered."""
 
 
 class CoverageModel:
-    """How much a question looks like one that is answered (1) or left open (-1).
+    """How much a question looks like one that is answered (1) or left open (-1), and like those of each entry.
 
     Args:
         vectors: the questions it was learnt from, shape (questions, dimension).
-        weights: one a question, shape (questions,).
+        weights: the first column for answered or open, then one an entry, shape (questions, 1 + entries).
+        entries: the ids of the entries, in the order of the columns.
         key: what it was learnt from, so that a later build can take it over.
     """
 
-    def __init__(self, vectors: Matrix, weights: NDArray[numpy.float32], key: str) -> None:
+    def __init__(self, vectors: Matrix, weights: Matrix, entries: Sequence[str], key: str) -> None:
         self._vectors = vectors
         self._weights = weights
+        self._entries = entries
         self.key = key
+        # A question is judged twice, by the reranker and after it.
+        self._values = lru_cache(maxsize=KEPT)(self._evaluate)
 
     @classmethod
-    def fit(cls, answered: Matrix, left_open: Matrix, key: str) -> "CoverageModel":
-        """Learns from vectors of answered and of open questions, each of shape (count, dimension)."""
-        vectors = numpy.concatenate([answered, left_open])
+    def fit(cls, answered: Matrix, left_open: Matrix, owners: Sequence[str], key: str) -> "CoverageModel":
+        """Learns from vectors of answered and of open questions, each of shape (count, dimension).
+
+        Args:
+            owners: the entry that answers each of the answered ones.
+        """
         similar, target = ridge_system(answered, left_open)
-        weights: NDArray[numpy.float32] = numpy.linalg.solve(similar, target).astype(numpy.float32)
-        return cls(vectors, weights, key)
+        entries = sorted(set(owners))
+        place = {entry_id: column for column, entry_id in enumerate(entries, 1)}
+        targets = numpy.zeros((len(target), 1 + len(entries)))
+        targets[:, 0] = target
+        targets[numpy.arange(len(owners)), [place[owner] for owner in owners]] = 1.0
+        weights = numpy.linalg.solve(similar, targets).astype(numpy.float32)
+        return cls(numpy.concatenate([answered, left_open]), weights, entries, key)
 
     def score(self, vector: Vector) -> float:
         """About 1 for a question like the answered ones, -1 like the open ones, 0 for one unlike any."""
-        return float(kernel(self._vectors, vector[None])[:, 0] @ self._weights)
+        return self._values(vector.tobytes())[0]
+
+    def entry_scores(self, vector: Vector) -> dict[str, float]:
+        """About 1 for the entry whose questions this one is like, 0 for the others."""
+        return dict(zip(self._entries, self._values(vector.tobytes())[1:], strict=True))
+
+    def _evaluate(self, vector: bytes) -> list[float]:
+        """All columns for the bytes of a vector."""
+        values: list[float] = (
+            self._weights.T @ kernel(self._vectors, numpy.frombuffer(vector, self._vectors.dtype)[None])[:, 0]
+        ).tolist()
+        return values
 
     def save(self, folder: Path) -> None:
         """Writes the model into a folder, for `load`."""
-        numpy.savez(folder / FILE, vectors=self._vectors, weights=self._weights, key=numpy.array(self.key))
+        entries, key = json.dumps(list(self._entries)), self.key
+        numpy.savez(
+            folder / FILE,
+            vectors=self._vectors,
+            weights=self._weights,
+            entries=numpy.array(entries),
+            key=numpy.array(key),
+        )
 
     @classmethod
     def load(cls, folder: Path) -> "CoverageModel | None":
@@ -65,7 +104,8 @@ class CoverageModel:
             return None
         try:
             with (folder / FILE).open("rb") as file, numpy.load(file, allow_pickle=False) as saved:
-                return cls(saved["vectors"], saved["weights"], str(saved["key"]))
+                entries = json.loads(str(saved["entries"]))
+                return cls(saved["vectors"], saved["weights"], entries, str(saved["key"]))
         except (OSError, EOFError, ValueError, KeyError, BadZipFile, RuntimeError) as error:
             raise IndexUnavailable(
                 f"The coverage model in {folder} cannot be read ({error}).", "Run `tutor index --rebuild`."

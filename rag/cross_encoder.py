@@ -1,22 +1,25 @@
-"""A cross-encoder of sentence-transformers as reranker, for those who name one in the settings.
+"""Cross-encoders of sentence-transformers, for those who name one in the settings.
 
-It reads question and entry together, which costs a forward pass an entry and the seconds torch takes
-to start, so it is not used unless asked for.
+One reads two texts together: a question and an entry, to rerank, or a passage and a sentence, to say
+whether the one follows from the other. That costs a forward pass a pair and the seconds torch takes
+to start, so none is used unless asked for.
 """
 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from rag.errors import WeightsError
 from rag.types import Hit, Vector
 
 CURE = (
-    "Set TUTOR_RERANKER to a folder with a cross-encoder or a name on the hub, or unset it. "
+    "Set {setting} to a folder with a cross-encoder or a name on the hub, or unset it. "
     "Right after an index was built, start again: the build had switched the hub off."
 )
 CANDIDATES = 10
 """Entries the model reads for a question; the others keep their places behind them."""
+ENTAILMENT = "entailment"
 
 
 class CrossEncoderReranker:
@@ -32,20 +35,10 @@ class CrossEncoderReranker:
     """
 
     def __init__(self, name: str, passage: Callable[[str], str], threads: int) -> None:
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        import torch
-        from sentence_transformers import CrossEncoder
-        from transformers.utils import logging
-
-        torch.set_num_threads(threads)
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        try:
-            self._model = CrossEncoder(name, device="cpu")
-        except Exception as error:  # transformers raises many kinds for a model it cannot find or read
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")
-            raise WeightsError(f"The reranker {name!r} cannot be loaded: {reason}.", CURE) from error
+        self._model = _loaded("reranker", name, "TUTOR_RERANKER", threads)
         if self._model.num_labels != 1:
-            raise WeightsError(f"{name!r} has {self._model.num_labels} labels; a reranker has one.", CURE)
+            cure = CURE.format(setting="TUTOR_RERANKER")
+            raise WeightsError(f"{name!r} has {self._model.num_labels} labels; a reranker has one.", cure)
         self._passage = passage
 
     def rerank(self, question: str, vector: Vector, hits: Sequence[Hit]) -> list[Hit]:
@@ -60,3 +53,46 @@ class CrossEncoderReranker:
         ]
         scored.sort(key=lambda hit: -hit.scores["cross"])
         return [replace(hit, rank=rank) for rank, hit in enumerate([*scored, *rest], 1)]
+
+
+class EntailmentModel:
+    """Says whether a sentence follows from a passage: natural-language inference (Bowman et al. 2015).
+
+    Args:
+        name: a folder or a name on the model hub, such as cross-encoder/nli-deberta-v3-base.
+        threads: CPU threads.
+
+    Raises:
+        WeightsError: there is no such model here and the hub does not give it, or it has no label "entailment".
+    """
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._model = _loaded("entailment model", name, "TUTOR_ENTAILMENT_MODEL", threads)
+        labels = {str(label).lower(): number for number, label in self._model.config.id2label.items()}
+        if ENTAILMENT not in labels:
+            known = ", ".join(sorted(labels))[:100]
+            cure = CURE.format(setting="TUTOR_ENTAILMENT_MODEL")
+            raise WeightsError(f"{name!r} has no label {ENTAILMENT!r}, only {known}.", cure)
+        self._column = int(labels[ENTAILMENT])
+
+    def entails(self, passage: str, sentence: str) -> float:
+        """The probability that the sentence follows from the passage, in 0..1."""
+        found = self._model.predict([(passage, sentence)], apply_softmax=True)
+        return float(found[0][self._column])
+
+
+def _loaded(what: str, name: str, setting: str, threads: int) -> Any:
+    """The cross-encoder of that name; `what` it is for and its `setting` are named in the error."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import torch
+    from sentence_transformers import CrossEncoder
+    from transformers.utils import logging
+
+    torch.set_num_threads(threads)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return CrossEncoder(name, device="cpu")
+    except Exception as error:  # transformers raises many kinds for a model it cannot find or read
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+        cure = CURE.format(setting=setting)
+        raise WeightsError(f"The {what} {name!r} cannot be loaded: {reason}.", cure) from error

@@ -8,6 +8,7 @@ from itertools import zip_longest
 import numpy
 
 from rag.converse import hangs, understand
+from rag.rerank import nearness
 from rag.retrieve import Retriever
 from rag.types import EntrySource, Hit, Retrieval, Turn, Understood
 
@@ -113,7 +114,7 @@ def readings(question: str, hits: Sequence[Hit], entries: EntrySource) -> tuple[
 
     Far apart: no topic in common, and neither names the other as related.
     """
-    if len(hits) < 2 or len(question.split()) > SHORT or hits[0].scores["score"] - hits[1].scores["score"] > TIE:
+    if len(hits) < 2 or len(question.split()) > SHORT or nearness(hits[0]) - nearness(hits[1]) > TIE:
         return ()
     first, second = (entries.entry(hit.entry_id) for hit in hits[:2])
     near = set(first.topics) & set(second.topics) or second.id in first.related or first.id in second.related

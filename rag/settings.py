@@ -50,6 +50,11 @@ class Settings(BaseModel):
         max_length=500,
         description="A cross-encoder (folder or hub name) that reranks after the built-in way; empty for none.",
     )
+    entailment_model: str = Field(
+        default="",
+        max_length=500,
+        description="A natural-language-inference cross-encoder (folder or hub name) that judges written sentences.",
+    )
     model: str = Field(
         default="auto",
         min_length=1,

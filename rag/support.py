@@ -2,10 +2,11 @@
 
 The claim is laid beside the sentences nearest to it. A rule that it breaks (`rag.rules.broken`) ends the
 matter, and so does being a part of one sentence. What is left is decided by small decision trees over
-nearness of meaning, words the source lacks, and the signals of `rag.rules`; see `rag.trees`.
+nearness of meaning, words the source lacks, and the signals of `rag.rules`; see `rag.trees`. A model of
+entailment takes the place of the trees where one is configured.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -50,9 +51,16 @@ class Source:
 
 
 class SentenceSupport:
-    """A `SupportChecker` over the sentences of the cited entry. Safe to share between threads."""
+    """A `SupportChecker` over the sentences of the cited entry. Safe to share between threads.
 
-    def __init__(self, embedder: Embedder, entries: EntrySource) -> None:
+    Args:
+        entails: the probability that a sentence follows from a passage, from a model made for that.
+    """
+
+    def __init__(
+        self, embedder: Embedder, entries: EntrySource, entails: Callable[[str, str], float] | None = None
+    ) -> None:
+        self._entails = entails
         self._embedder = embedder
         self._entries = entries
         self._source = lru_cache(maxsize=KEPT_ENTRIES)(self._read)
@@ -67,9 +75,11 @@ class SentenceSupport:
         for sentence in source.sentences:
             if _bare(sentence.text) == _bare(claim):
                 return 1.0, sentence.quote
-        values, (best, *_) = self.signals(claim, entry_id)
-        ruled = decided(values)
-        return learnt().trees.support(values) if ruled is None else ruled, source.sentences[best].quote
+        values, chosen = self.signals(claim, entry_id)
+        support = decided(values)
+        if support is None:
+            support = self._entailed(claim, source, chosen) if self._entails else learnt().trees.support(values)
+        return support, source.sentences[chosen[0]].quote
 
     def nearest(self, claim: str, entry_id: str) -> tuple[float, Sequence[Sentence]]:
         """The sentences that a claim draws on, best first, and the cosine of the best with the claim."""
@@ -82,6 +92,11 @@ class SentenceSupport:
     def signals(self, claim: str, entry_id: str) -> tuple[Signals, list[int]]:
         """Every signal about a claim, and the rows of the entry's sentences that it draws on, best first."""
         return self._signals(claim, entry_id)
+
+    def _entailed(self, claim: str, source: Source, chosen: Sequence[int]) -> float:
+        """What the model makes of the sentences a claim draws on, in reading order."""
+        passage = " ".join(source.sentences[row].text for row in sorted(chosen))
+        return self._entails(passage, claim) if self._entails else 0.0
 
     def _compare(self, claim: str, entry_id: str) -> tuple[Signals, list[int]]:
         source = self._source(entry_id)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import ceil
 
+from rag.rerank import nearness
 from rag.types import Answer, AnswerStatus, Claim, EntrySource, Retrieval, Source
 
 NEAR = 0.4
@@ -34,7 +35,7 @@ def verdict(answer: Answer, claims: Sequence[Claim], dropped: Sequence[Claim], e
 
 def refusal(answer: Answer, retrieval: Retrieval, entries: EntrySource) -> Answer:
     """The answer as a refusal of the whole question: what is near is named, its parts and readings are not."""
-    near = [hit.entry_id for hit in retrieval.hits[:3] if hit.scores["score"] >= NEAR]
+    near = [hit.entry_id for hit in retrieval.hits[:3] if nearness(hit) >= NEAR]
     related = tuple(source_of(entries, entry_id) for entry_id in near)
     return replace(answer, status="not_covered", message=NOT_COVERED, related=related, choices=(), uncovered=())
 

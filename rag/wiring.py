@@ -86,7 +86,7 @@ class Library:
 
     @cached_property
     def rerankers(self) -> tuple[Reranker, ...]:
-        pooled = PooledReranker(self.store.chunk_vectors)
+        pooled = PooledReranker(self.store.chunk_vectors, self.coverage.entry_scores if self.coverage else None)
         if not self.settings.reranker:
             return (pooled,)
         # Importing torch takes seconds, so only those who ask for a cross-encoder pay for it.
@@ -106,7 +106,12 @@ class Library:
 
     @cached_property
     def checker(self) -> SentenceSupport:
-        return SentenceSupport(self.embedder, self.passages)
+        if not self.settings.entailment_model:
+            return SentenceSupport(self.embedder, self.passages)
+        from rag.cross_encoder import EntailmentModel
+
+        model = EntailmentModel(self.settings.entailment_model, self.settings.threads)
+        return SentenceSupport(self.embedder, self.passages, model.entails)
 
     @cached_property
     def gate(self) -> Gate:
@@ -137,6 +142,7 @@ class Library:
         """What a written answer depends on besides the question: index, endpoint, settings, prompt."""
         settings = self.settings
         chosen = [settings.base_url, settings.sources, settings.claims, settings.answer_tokens]
+        chosen.append(settings.entailment_model)
         return f"{self.folder.name} {chosen} {PROMPT.read_text('utf-8')}"
 
     def _writer(self, name: str) -> AnswerWriter | None:

@@ -20,7 +20,7 @@ GUIDE, DOCUMENT = a_hit("FND-01", score=0.5, dense=0.9), a_hit("MY-1", score=0.5
 def knowing(score: float) -> CoverageModel:
     """A coverage model that gives `VECTOR` this score."""
     known: Matrix = VECTOR[None]
-    return CoverageModel(known, numpy.array([score], dtype=numpy.float32), "")
+    return CoverageModel(known, numpy.array([[score]], dtype=numpy.float32), [], "")
 
 
 def probability(model: CoverageModel | None, *hits: Hit) -> float:
@@ -40,8 +40,13 @@ def test_a_guide_entry_is_judged_by_its_score_and_the_coverage_model() -> None:
     assert probability(knowing(-0.6), GUIDE) == pytest.approx(odds(10 * 0.5 - 4 * 0.6 - 5))
 
 
+def test_what_the_classifier_takes_off_an_entry_does_not_make_it_less_near() -> None:
+    behind = a_hit("FND-01", score=0.4, classified=-0.1, dense=0.9)
+    assert probability(knowing(0.6), behind) == pytest.approx(probability(knowing(0.6), GUIDE))
+
+
 def test_a_near_entry_is_refused_for_a_question_known_to_be_open_and_taken_for_an_answered_one() -> None:
-    model = CoverageModel.fit(answered=VECTOR[None], left_open=OTHER[None], key="")
+    model = CoverageModel.fit(answered=VECTOR[None], left_open=OTHER[None], owners=["FND-01"], key="")
     judge = Abstention(model, CALIBRATION, ORIGINS.__getitem__)
     assert judge.probability(OTHER, [GUIDE]) < 0.5 < judge.probability(VECTOR, [GUIDE])
 

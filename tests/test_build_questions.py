@@ -54,9 +54,9 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     seen: list[tuple[int, int]] = []
     fit = CoverageModel.fit
 
-    def counted(answered: Matrix, left_open: Matrix, key: str) -> CoverageModel:
+    def counted(answered: Matrix, left_open: Matrix, owners: list[str], key: str) -> CoverageModel:
         seen.append((len(answered), len(left_open)))
-        return fit(answered, left_open, key)
+        return fit(answered, left_open, owners, key)
 
     monkeypatch.setattr(CoverageModel, "fit", counted)
     return seen
@@ -97,12 +97,15 @@ def test_the_lexical_index_the_words_and_the_coverage_model_are_parts_of_the_ind
     assert "tomatoes" not in words  # an open question says nothing that could be found
 
 
-def test_the_coverage_model_takes_every_way_of_asking_for_answered(index: Path) -> None:
+def test_the_coverage_model_takes_every_way_of_asking_for_answered_and_knows_its_entry(index: Path) -> None:
     store = EntryStore(index)
-    ways = {chunk.text: vector for chunk, vector in store.chunks() if chunk.kind in {"question", "also_asked", "asked"}}
+    ways = [(chunk, vector) for chunk, vector in store.chunks() if chunk.kind in {"question", "also_asked", "asked"}]
     store.close()
     model = model_of(index)
-    assert min(model.score(vector) for vector in ways.values()) > 0.5
+    assert min(model.score(vector) for _, vector in ways) > 0.5
+    for chunk, vector in ways:
+        likeness = model.entry_scores(vector)
+        assert max(likeness, key=likeness.__getitem__) == chunk.entry_id
 
 
 def test_unchanged_questions_are_not_learnt_again(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

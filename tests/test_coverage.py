@@ -27,19 +27,24 @@ def questions(count: int, around: float, seed: int) -> Matrix:
     return vectors
 
 
+def fitted(answered: Matrix, left_open: Matrix, key: str = "") -> CoverageModel:
+    """A model in which entry A answers every other question and entry B the rest."""
+    return CoverageModel.fit(answered, left_open, ["AB"[row % 2] for row in range(len(answered))], key)
+
+
 def a_model() -> CoverageModel:
-    return CoverageModel.fit(questions(12, 1, seed=1), questions(5, -1, seed=2), "key of ä model")
+    return fitted(questions(12, 1, seed=1), questions(5, -1, seed=2), "key of ä model")
 
 
 def test_a_question_is_scored_by_the_side_it_is_near() -> None:
     answered, left_open = questions(60, 4, seed=3), questions(60, -4, seed=4)
-    model = CoverageModel.fit(answered[:50], left_open[:50], "")
+    model = fitted(answered[:50], left_open[:50])
     assert min(model.score(vector) for vector in answered) > 0.5
     assert max(model.score(vector) for vector in left_open) < -0.5
 
 
 def test_one_question_a_side_is_scored_as_worked_out_by_hand() -> None:
-    model = CoverageModel.fit(rows(X), rows(Y), "")
+    model = fitted(rows(X), rows(Y))
     far = numpy.exp(-SHARPNESS)
     assert model.score(X) == pytest.approx((1 - far) / (1 + RIDGE - far))
     assert model.score(Y) == pytest.approx(-model.score(X))
@@ -47,14 +52,32 @@ def test_one_question_a_side_is_scored_as_worked_out_by_hand() -> None:
 
 
 def test_a_question_unlike_any_other_is_scored_near_the_middle() -> None:
-    model = CoverageModel.fit(rows(X, unit(1, 0.1, 0)), rows(unit(1, -0.1, 0)), "")
+    model = fitted(rows(X, unit(1, 0.1, 0)), rows(unit(1, -0.1, 0)))
     assert abs(model.score(-X)) < 0.1 * model.score(X)
+
+
+def test_a_question_is_most_like_those_of_the_entry_that_answers_its_neighbours() -> None:
+    answered = rows(X, unit(1, 0.3, 0), Y, unit(0.2, 1, 0))
+    model = CoverageModel.fit(answered, rows(Z), ["SCN-01", "SCN-01", "FND-02", "FND-02"], "")
+    found = model.entry_scores(unit(1, 0.2, 0))
+    assert list(found) == ["FND-02", "SCN-01"]
+    assert found["SCN-01"] > 0.5 > found["FND-02"]
+    assert max(model.entry_scores(Z).values()) < 0.2
+
+
+def test_one_question_an_entry_is_told_apart_as_worked_out_by_hand() -> None:
+    model = CoverageModel.fit(rows(X, Y), rows(Z), ["A", "B"], "")
+    # Each side has the same say: the two answered questions are smoothed by 3/2 / 2, the open one by 3/2.
+    ridge = numpy.diag(RIDGE / numpy.array([0.75, 0.75, 1.5]))
+    similar = kernel(rows(X, Y, Z), rows(X, Y, Z)) + ridge
+    weights = numpy.linalg.solve(similar, numpy.array([1.0, 0.0, 0.0]))
+    assert model.entry_scores(X)["A"] == pytest.approx(kernel(rows(X), rows(X, Y, Z))[0] @ weights, abs=1e-5)
 
 
 @pytest.mark.parametrize("times", [1, 40])
 def test_both_sides_have_the_same_say_however_many_questions_each_has(times: int) -> None:
     for answered, left_open in ([X] * times, [Y]), ([X], [Y] * times):
-        model = CoverageModel.fit(rows(*answered), rows(*left_open), "")
+        model = fitted(rows(*answered), rows(*left_open))
         assert model.score(X) == pytest.approx(-model.score(Y), abs=1e-4)
         assert model.score(unit(1, 1, 0)) == pytest.approx(0.0, abs=1e-4)
 
@@ -77,7 +100,7 @@ def test_leaving_a_question_out_scores_it_as_a_model_fitted_without_it_does(answ
         others = numpy.delete(vectors, row, axis=0)
         similar = kernel(others, others) + numpy.diag(numpy.delete(ridge, row))
         weights = numpy.linalg.solve(similar, numpy.delete(target, row))
-        expected.append(CoverageModel(others, weights.astype(numpy.float32), "").score(vectors[row]))
+        expected.append(CoverageModel(others, weights.astype(numpy.float32)[:, None], [], "").score(vectors[row]))
     found = _left_out(first, second)
     assert [len(scores) for scores in found] == sides
     assert numpy.concatenate(found) == pytest.approx(numpy.array(expected), abs=1e-4)
@@ -86,8 +109,8 @@ def test_leaving_a_question_out_scores_it_as_a_model_fitted_without_it_does(answ
 def test_a_question_left_out_is_scored_almost_as_by_a_model_learnt_from_the_others() -> None:
     first, second = questions(300, 0.5, seed=7), questions(150, -0.5, seed=8)
     (left_out, _), row = _left_out(first, second), 17
-    whole = CoverageModel.fit(first, second, "").score(first[row])
-    without = CoverageModel.fit(numpy.delete(first, row, axis=0), second, "").score(first[row])
+    whole = fitted(first, second).score(first[row])
+    without = fitted(numpy.delete(first, row, axis=0), second).score(first[row])
     assert left_out[row] == pytest.approx(without, abs=0.01)
     assert abs(whole - without) > 0.1
 
@@ -100,6 +123,7 @@ def test_a_saved_model_is_loaded_with_its_key_and_scores_the_same(tmp_path: Path
     assert loaded.key == "key of ä model"
     for vector in questions(5, 0, seed=9):
         assert loaded.score(vector) == model.score(vector)
+        assert loaded.entry_scores(vector) == model.entry_scores(vector)
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
@@ -129,7 +153,7 @@ def test_a_file_cut_short_is_damaged(tmp_path: Path, share: float) -> None:
     assert_unavailable(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["vectors", "weights", "key"])
+@pytest.mark.parametrize("name", ["vectors", "weights", "entries", "key"])
 def test_a_flipped_byte_in_an_array_is_seen(tmp_path: Path, name: str) -> None:
     a_model().save(tmp_path)
     body = bytearray((tmp_path / FILE).read_bytes())
@@ -139,14 +163,18 @@ def test_a_flipped_byte_in_an_array_is_seen(tmp_path: Path, name: str) -> None:
     assert_unavailable(tmp_path)
 
 
-@pytest.mark.parametrize("missing", ["vectors", "weights", "key"])
+@pytest.mark.parametrize("missing", ["vectors", "weights", "entries", "key"])
 def test_a_model_with_a_missing_part_is_damaged(tmp_path: Path, missing: str) -> None:
-    parts: dict[str, Any] = {"vectors": rows(X), "weights": numpy.ones(1), "key": numpy.array("")}
+    parts: dict[str, Any] = {
+        "vectors": rows(X), "weights": numpy.ones((1, 1)), "entries": numpy.array("[]"), "key": numpy.array("")
+    }  # fmt: skip
     del parts[missing]
     numpy.savez(tmp_path / FILE, **parts)
     assert_unavailable(tmp_path)
 
 
 def test_nothing_that_could_run_code_is_read_from_a_model(tmp_path: Path) -> None:
-    numpy.savez(tmp_path / FILE, vectors=rows(X), weights=numpy.ones(1), key=numpy.array([{}], dtype=object))
+    entries = numpy.array("[]")
+    unsafe = numpy.array([{}], dtype=object)
+    numpy.savez(tmp_path / FILE, vectors=rows(X), weights=numpy.ones((1, 1)), entries=entries, key=unsafe)
     assert_unavailable(tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 import huggingface_hub.constants
 import pytest
 
-from rag.cross_encoder import CANDIDATES, CrossEncoderReranker
+from rag.cross_encoder import CANDIDATES, CrossEncoderReranker, EntailmentModel
 from rag.errors import WeightsError
 from rag.rerank import PooledReranker
 from rag.settings import Settings
@@ -28,10 +28,21 @@ VECTOR = unit(1, 0)
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The folder of a BERT with random weights that reads at most 32 tokens."""
+    return written(tmp_path_factory.mktemp("cross-encoder"), num_labels=1)
+
+
+@pytest.fixture(scope="module")
+def inference(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same with the three labels of natural-language inference."""
+    labels = dict(enumerate(["contradiction", "Entailment", "neutral"]))
+    return written(tmp_path_factory.mktemp("inference"), id2label=labels, label2id={v: k for k, v in labels.items()})
+
+
+def written(folder: Path, **values: Any) -> str:
+    """Writes a BERT with random weights into the folder."""
     import torch
 
     transformers: Any = import_module("transformers")
-    folder = tmp_path_factory.mktemp("cross-encoder")
     (folder / "vocab.txt").write_text("\n".join([*SPECIAL, *WORDS]), "utf-8")
     torch.manual_seed(0)
     config = transformers.BertConfig(
@@ -41,8 +52,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
         num_attention_heads=2,
         intermediate_size=32,
         max_position_embeddings=32,
-        num_labels=1,
         initializer_range=1.0,
+        **values,
     )
     transformers.BertForSequenceClassification(config).save_pretrained(folder)
     transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
@@ -192,3 +203,36 @@ def test_nobody_pays_for_a_cross_encoder_who_did_not_name_one(tmp_path: Path, mo
     library.close()
     assert isinstance(only, PooledReranker)
     assert "rag.cross_encoder" not in sys.modules
+
+
+def followed(model: str, passage: str, sentence: str) -> float:
+    """What the network itself makes of a pair, without sentence-transformers."""
+    import torch
+
+    transformers: Any = import_module("transformers")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+    network = transformers.AutoModelForSequenceClassification.from_pretrained(model).eval()
+    with torch.no_grad():
+        logits = network(**tokenizer(passage, sentence, return_tensors="pt")).logits[0]
+    return float(torch.softmax(logits, dim=0)[1])
+
+
+def test_a_sentence_follows_as_far_as_the_column_of_entailment_says(inference: str) -> None:
+    model = EntailmentModel(inference, 1)
+    pairs = [("the loss is nan", "what is data drift"), ("data drift", "the gradient"), ("collapse", "the loss is nan")]
+    found = [model.entails(*pair) for pair in pairs]
+    assert found == pytest.approx([followed(inference, *pair) for pair in pairs], abs=1e-5)
+    assert len({round(value, 4) for value in found}) == 3
+    assert all(0 < value < 1 for value in found)
+
+
+def test_a_model_without_the_label_is_one_line_with_its_cure(model: str) -> None:
+    with pytest.raises(WeightsError, match="has no label 'entailment', only label_0") as caught:
+        EntailmentModel(model, 1)
+    assert caught.value.cure.startswith("Set TUTOR_ENTAILMENT_MODEL to a folder")
+
+
+def test_an_entailment_model_that_is_nowhere_names_its_setting() -> None:
+    with pytest.raises(WeightsError, match="The entailment model 'nobody/no-such-model' cannot be loaded") as caught:
+        EntailmentModel("nobody/no-such-model", 1)
+    assert caught.value.cure.startswith("Set TUTOR_ENTAILMENT_MODEL to a folder")

@@ -58,14 +58,15 @@ def test_the_halves_have_their_own_questions_and_the_same_attacks() -> None:
     assert {case.group for case in halves["test"] if case.expected} == set(JUDGED)
 
 
-def test_thirty_questions_of_the_test_half_are_put_in_five_wordings_each() -> None:
-    found = cases.consistency(gold.FOLDER / CONSISTENCY, "all")
-    assert len(found) == 30
+@pytest.mark.parametrize(("split", "count"), [("test", 30), ("tune", 60)])
+def test_some_questions_of_each_half_are_put_in_five_wordings(split: str, count: int) -> None:
+    found = cases.consistency(gold.FOLDER / CONSISTENCY, split)
+    assert len(found) == count
     assert {len(case.wordings) for case in found} == {4}
     entries = [case.relevant[0] for case in found]
-    assert len(set(entries)) == 30
+    assert len(set(entries)) == count
     assert set(entries) <= {entry.id for entry in check_corpus(CORPUS)[0]}
-    assert {split_of(entry) for entry in entries} == {"test"}
+    assert {split_of(entry) for entry in entries} == {split}
 
 
 def test_no_wording_is_known_to_the_index_or_the_gold_questions() -> None:
@@ -78,7 +79,7 @@ def test_no_wording_is_known_to_the_index_or_the_gold_questions() -> None:
     known |= {folded(item.question) for item in gold.open_questions()}
     wordings = [text for case in cases.consistency(gold.FOLDER / CONSISTENCY, "all") for text in _all(case)]
     assert [text for text in wordings if folded(text) in known] == []
-    assert len({folded(text) for text in wordings}) == 150
+    assert len({folded(text) for text in wordings}) == 450
 
 
 def _all(case: Case) -> list[str]:

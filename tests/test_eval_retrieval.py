@@ -32,9 +32,14 @@ CHUNKS: dict[str, list[tuple[ChunkKind, str]]] = {
     # Equal in meaning; only the words tell them apart.
     "EEE-01": [("answer", "copper kettle")],
     "FFF-01": [("answer", "copper kettle")],
+    # Equal in meaning and words; only the classifier tells them apart.
+    "GGG-01": [("answer", "silver spoon")],
+    "HHH-01": [("answer", "silver spoon")],
 }
+LIKENESS = {"GGG-01": 0.0, "HHH-01": 1.0}
 WORDS = {entry: " ".join(text for _, text in texts) for entry, texts in CHUNKS.items()} | {
     "BBB-01": "opera", "CCC-01": "green tiles", "EEE-01": "nothing", "FFF-01": "copper kettle whistles",
+    "GGG-01": "silver spoon", "HHH-01": "silver spoon",
 }  # fmt: skip
 
 
@@ -68,9 +73,11 @@ def library(tmp_path: Path) -> Library:
     vectors = ListIndex([chunk for chunk, _ in store.chunks()], embedder)
     dense = DenseSearcher(embedder, vectors, store.chunk_entries())
     keyword = KeywordIndex.build(list(WORDS.items()))
-    retriever = Retriever(dense, keyword, (PooledReranker(store.chunk_vectors),), Speller.load(tmp_path).correct)
+    speller = Speller.load(tmp_path)
+    rerankers = (PooledReranker(store.chunk_vectors, lambda _: LIKENESS),)
+    retriever = Retriever(dense, keyword, rerankers, speller.correct)
     parts = {"embedder": embedder, "store": store, "vectors": vectors, "dense": dense, "keyword": keyword}
-    return cast("Library", SimpleNamespace(folder=tmp_path, retriever=retriever, **parts))
+    return cast("Library", SimpleNamespace(retriever=retriever, rerankers=rerankers, speller=speller, **parts))
 
 
 @pytest.mark.parametrize(
@@ -98,6 +105,13 @@ def test_every_stage_is_the_search_up_to_it(library: Library, question: str, fir
         ("copper kettle", "FFF-01", {"without words (BM25)": "EEE-01", "meaning only, best chunk": "EEE-01"}),
         ("amber otter paints", "CCC-01", {"without asked.jsonl": "DDD-01", "meaning only, best chunk": "DDD-01"}),
         (
+            "silver spoon", "HHH-01",
+            {
+                "without the classifier": "GGG-01", "without pooled reranking": "GGG-01",
+                "without asked.jsonl": "GGG-01", "meaning only, best chunk": "GGG-01",
+            },
+        ),
+        (
             "coper ketle", "FFF-01",  # nothing is like an unknown word, so the first entry is as good as any
             {"without spelling": "AAA-01", "without words (BM25)": "EEE-01", "meaning only, best chunk": "AAA-01"},
         ),
@@ -108,8 +122,8 @@ def test_an_ablation_lacks_its_part_and_no_other(
 ) -> None:
     found = {name: (search(question) or [""])[0] for name, search in ablations(library).items()}
     assert list(found) == [
-        "whole", "without spelling", "without words (BM25)", "without pooled reranking", "without asked.jsonl",
-        "meaning only, best chunk",
+        "whole", "without spelling", "without words (BM25)", "without pooled reranking",
+        "without the classifier", "without asked.jsonl", "meaning only, best chunk",
     ]  # fmt: skip
     assert found == {**dict.fromkeys(found, whole), **without}
 

@@ -154,8 +154,8 @@ def test_the_ablation_has_a_row_for_the_whole_and_for_each_part_left_out(tmp_pat
     lines = run("--dataset", dataset(tmp_path), "--ablation", "--out", str(out))
     result = json.loads(out.read_text("utf-8"))
     assert list(result["ablation"]) == [
-        "whole", "without spelling", "without words (BM25)", "without pooled reranking", "without asked.jsonl",
-        "meaning only, best chunk",
+        "whole", "without spelling", "without words (BM25)", "without pooled reranking",
+        "without the classifier", "without asked.jsonl", "meaning only, best chunk",
     ]  # fmt: skip
     assert result["ablation"]["whole"] == result["stages"]["reranked"]["all"]
     assert result["ablation"]["without pooled reranking"] == result["stages"]["fused"]["all"]

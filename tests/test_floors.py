@@ -77,6 +77,7 @@ HOMES = {
     "typer": ("ui/*.py", "eval/*.py"),
     "rich": ("ui/*.py", "eval/*.py"),
     "streamlit": WEB,
+    "playwright": ("eval/bench_sessions.py",),
     "langchain_chroma": ("eval/peers/langchain_worker.py",),
     "langchain_classic": ("eval/peers/langchain_worker.py",),
     "langchain_community": ("eval/peers/langchain_worker.py",),

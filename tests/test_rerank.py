@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy
 import pytest
 
-from rag.rerank import CANDIDATES, PART, POOLS, PooledReranker, pooled, ranked
+from rag.rerank import CANDIDATES, CLASSIFIER_WEIGHT, PART, POOLS, PooledReranker, nearness, pooled, ranked
 from rag.types import Hit, Matrix, Vector
 from tests.fakes import a_hit, unit
 
@@ -70,8 +70,11 @@ def test_a_hit_keeps_its_parts_and_its_chunk_and_gets_pooled_and_score() -> None
     [hit] = reranked({"A": vectors(0.6, 0.2)}, before)
     assert (hit.entry_id, hit.chunk_id, hit.rank) == ("A", "A#7", 1)
     assert hit.scores == pytest.approx(
-        {"score": 0.65, "pooled": 0.6, "dense": 0.9, "cosine": 0.8, "lexical": 0.05, "keyword": 3.0}
-    )
+        {
+            "score": 0.65, "pooled": 0.6, "classified": 0.0, "dense": 0.9, "cosine": 0.8, "lexical": 0.05,
+            "keyword": 3.0,
+        }
+    )  # fmt: skip
     assert before.scores["score"] == 0.9
 
 
@@ -80,6 +83,16 @@ def test_the_lexical_part_still_counts_and_is_nothing_where_there_was_none() -> 
     found = reranked(chunks, a_hit("A", 1, score=0.6), a_hit("B", 2, score=0.5, lexical=0.15))
     assert [hit.entry_id for hit in found] == ["B", "A"]
     assert [hit.scores["score"] for hit in found] == pytest.approx([0.65, 0.6])
+
+
+def test_the_classifier_takes_off_what_an_entry_lies_behind_its_first_choice() -> None:
+    chunks = {"A": vectors(0.62), "B": vectors(0.6), "MY-1": vectors(0.61)}
+    likeness = {"A": 0.1, "B": 0.9, "FAR": 2.0}  # what was not found has no say
+    reranker = PooledReranker(chunks.__getitem__, lambda _: likeness)
+    found = reranker.rerank("what?", QUESTION, [a_hit(name, 1, score=0.5) for name in chunks])
+    assert [hit.entry_id for hit in found] == ["MY-1", "B", "A"]
+    assert [hit.scores["classified"] for hit in found] == pytest.approx([0.0, 0.0, -0.8 * CLASSIFIER_WEIGHT])
+    assert [nearness(hit) for hit in found] == pytest.approx([0.61, 0.6, 0.62])
 
 
 def test_only_the_first_candidates_are_looked_at_and_kept() -> None:

@@ -57,6 +57,24 @@ def test_a_figure_of_the_caveat_or_a_follow_up_is_founded(figure: str) -> None:
     assert values["figures_nowhere"] == (0 if figure == "5" else 1) or values["figures_unfounded"] == 0
 
 
+def test_an_entailment_model_judges_in_place_of_the_trees_but_not_of_the_rules() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def entails(passage: str, sentence: str) -> float:
+        asked.append((passage, sentence))
+        return 0.77
+
+    sentences = [("LLM-03", "Answer", text, EMBEDDER.embed([text])[0]) for text in (FIRST, SECOND)]
+    judged = SentenceSupport(EMBEDDER, FakeEntries([ENTRY], *sentences), entails)
+    claim = "The adapters are files that LoRA trains cheaply."
+    assert judged.support(claim, "LLM-03") == (0.77, f"*{SECOND}*")
+    assert asked == [(f"{FIRST} {SECOND}", claim)]
+    assert judged.support("The adapters are large files.", "LLM-03")[0] == 0.0
+    assert judged.support("LoRA trains about 0.1% to 3.7% of the parameters.", "LLM-03")[0] == 0.0
+    assert judged.support("The adapters are files.", "LLM-03")[0] == RESTATED
+    assert len(asked) == 1
+
+
 def test_an_entry_without_sentences_supports_nothing() -> None:
     assert checker(FIRST).support("Anything.", "EMPTY-1") == (0.0, "")
 

@@ -13,6 +13,7 @@ from rag.answer import QUOTE
 from rag.catalog import TABLE, Calibration
 from rag.errors import QuestionError
 from rag.parts import parts_of
+from rag.rerank import nearness
 from rag.retrieve import FIRST, fuse
 from rag.spelling import Speller
 from rag.tutor import COVERED
@@ -109,7 +110,7 @@ def test_the_probability_is_taken_apart_for_every_kind_of_question(library: Libr
         for search in trace(library, question).searches:
             assert len(search.odds) == 3
             assert logistic(sum(term.product for term in search.odds)) == pytest.approx(search.covered, abs=1e-6)
-            assert search.odds[0].value == max(hit.scores["score"] for hit in search.stages[-1].hits)
+            assert search.odds[0].value == max(map(nearness, search.stages[-1].hits))
             assert search.odds[0].weight == TABLE[library.settings.embedding_model].calibration.score
 
 

@@ -32,6 +32,13 @@ def test_a_cross_encoder_has_a_row_when_there_is_one() -> None:
     assert ("Cross-encoder", "2.50", "question and entry read together") in why_rows(HITS, "FND-02")
 
 
+def test_what_the_classifier_takes_off_has_a_row_when_it_is_something() -> None:
+    behind = a_hit("LLM-01", 3, **{**SCORES, "classified": -0.052})
+    assert ("Classifier", "-0.05", "its way of asking is more like another entry's") in why_rows([behind], "LLM-01")
+    first = a_hit("LLM-01", 3, **{**SCORES, "classified": 0.0})
+    assert "Classifier" not in [name for name, *_ in why_rows([first], "LLM-01")]
+
+
 def test_hits_that_were_never_reranked_go_by_their_dense_score() -> None:
     plain = {name: value for name, value in SCORES.items() if name != "pooled"}
     assert why_summary([a_hit("SCN-09", 3, **plain)], "SCN-09") == "Rank 3: meaning 0.90, words 0.10"

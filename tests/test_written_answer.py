@@ -161,6 +161,7 @@ def test_what_an_answer_depends_on_names_the_index_and_no_key(opened: Opening, t
     assert library.fingerprint != Library(library.settings, tmp_path / "another").fingerprint
     assert library.fingerprint != opened(base_url="http://127.0.0.1:8/v1").fingerprint
     assert library.fingerprint != opened(base_url="http://127.0.0.1:9/v1", sources=3).fingerprint
+    assert library.fingerprint != opened(base_url="http://127.0.0.1:9/v1", entailment_model="a/nli").fingerprint
 
 
 def test_any_model_of_the_endpoint_may_be_named_and_quoting_asks_none(opened: Opening) -> None:

@@ -45,6 +45,7 @@ SCORES = {
     "coverage": "Share of the question's words it covers, rare ones counting more",
     "lexical": "What its words add: 0.15 × coverage² × BM25 ÷ the best BM25",
     "pooled": "Mean cosines of its nearest 1, 3 and 8 texts",
+    "classified": "What is taken off because the question looks more like those of another entry",
     "score": "What the last list is ordered by",
 }
 TIMES = {

@@ -11,6 +11,7 @@ from rag.abstain import logistic
 from rag.answer import QUOTE
 from rag.catalog import TABLE, Calibration
 from rag.pace import Pace
+from rag.rerank import nearness
 from rag.spelling import WORD
 from rag.tutor import COVERED
 from rag.types import Answer, Hit, Turn, Vector
@@ -159,7 +160,7 @@ def odds(
     sides: dict[bool, float] = {}
     for hit in hits:
         own = hit.entry_id in documents
-        sides[own] = max(sides.get(own, -1.0), hit.scores["score"])
+        sides[own] = max(sides.get(own, -1.0), nearness(hit))
     for own, score in sides.items():
         whose = "document" if own else "guide entry"
         if own or learnt is None:

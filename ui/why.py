@@ -31,6 +31,8 @@ def why_rows(hits: Sequence[Hit], entry_id: str) -> list[Row]:
         ("Nearest passage", f"{scores['cosine']:.2f}", "the nearest single one of them, 1 at the most"),
         ("Words", f"{words:.2f}", f"{covered} (lexical search)"),
     ]
+    if scores.get("classified"):
+        rows.append(("Classifier", f"{scores['classified']:.2f}", "its way of asking is more like another entry's"))
     if "cross" in scores:
         rows.append(("Cross-encoder", f"{scores['cross']:.2f}", "question and entry read together"))
     return [*rows, ("Score", f"{scores['score']:.2f}", "what the rank goes by")]

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from rag.settings import PROJECT, Settings
@@ -141,13 +142,18 @@ def axe_script() -> Path:
     """The script of axe-core, fetched with npm when it is not there."""
     folder = PROJECT / ".cache" / "axe" / AXE
     script = folder / "package" / "axe.min.js"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "fetched.lock"):
+        _fetch_axe(folder, script)
+    return script
+
+
+def _fetch_axe(folder: Path, script: Path) -> None:
     if not script.is_file():
         npm = shutil.which("npm")
         if npm is None:
             pytest.skip("npm is missing, which fetches axe-core (Debian: apt-get install npm).")
-        folder.mkdir(parents=True, exist_ok=True)
         call = [npm, "pack", f"axe-core@{AXE}", "--silent", "--pack-destination", str(folder)]
         subprocess.run(call, check=True, cwd=folder, capture_output=True)
         with tarfile.open(next(folder.glob("*.tgz"))) as archive:
             archive.extract("package/axe.min.js", folder, filter="data")
-    return script

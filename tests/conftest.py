@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from ingest.prepare import prepare_embedder
 from rag.settings import PROJECT, Settings
@@ -24,6 +25,16 @@ HOME = PROJECT / ".cache" / "test-home"
 
 def silent(what: str, done: int, total: int) -> None:
     """A progress report nobody looks at."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One file that needs the real index comes first, the others last.
+
+    Of several workers one then builds it while the others run what does without.
+    """
+    real = {item.path for item in items if {"real", "library"} & set(getattr(item, "fixturenames", ()))}
+    first = min(real, default=None)
+    items.sort(key=lambda item: (item.path != first, item.path in real))
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +66,9 @@ def library(real: Settings) -> Iterator[Library]:
 def small() -> Settings:
     """Settings of the shared home folder with the small embedder, fetched when it is not there."""
     settings = Settings(home=HOME, embedding_model="all-MiniLM-L6-v2")
-    prepare_embedder(settings, silent)
+    HOME.mkdir(parents=True, exist_ok=True)
+    with FileLock(HOME.parent / "small.lock"):  # of several workers one fetches
+        prepare_embedder(settings, silent)
     return settings
 
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -24,7 +25,11 @@ from rag.settings import PROJECT, Settings
 from ui.session import open_library, progress_bar
 
 SESSIONS = 10
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+"""Nothing but what the page asks for goes over the network."""
 CLOCK = """() => {
     window.started = performance.now();
     window.drawn = null;
@@ -44,18 +49,12 @@ def measure(settings: Settings, rounds: int) -> dict[str, Any]:
     Raises:
         ResourceError: there is no Chromium.
     """
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        raise ResourceError("No Chromium was found.", "Install it (Debian: apt-get install chromium).")
-    from playwright.sync_api import sync_playwright
-
     with progress_bar() as report:
         open_library(settings, report)  # so that no index has to be built while the clock runs
     asked = [item.question for item in of_split(questions(), "test")]
     step = len(asked) // (rounds * SESSIONS)
     chosen = asked[::step]
-    with _app(settings) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with app_running(settings.home, TUTOR_MODEL="quote") as address, browser_running() as browser:
         page, cold_page = _opened(browser, address)
         cold_answer = _ask([page], ["What is data drift?"])[0]
         warm_page = _opened(browser, address)[1]
@@ -65,7 +64,6 @@ def measure(settings: Settings, rounds: int) -> dict[str, Any]:
             waited += _ask(pages, chosen[number * SESSIONS : (number + 1) * SESSIONS])
             for opened in pages:
                 opened.context.close()
-        browser.close()
     return {
         "cold": {"page": round(cold_page, 2), "answer": round(cold_answer, 2)},
         "warm page": round(warm_page, 2),
@@ -103,11 +101,26 @@ def _ask(pages: Sequence[Any], asked: Sequence[str]) -> list[float]:
 
 
 @contextmanager
-def _app(settings: Settings) -> Iterator[str]:
-    """The app on a free port, answering with quotations; yields its address."""
+def browser_running() -> Iterator[Any]:
+    """Debian's Chromium, or what else of its kind is there, headless: a `playwright.sync_api.Browser`."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        raise ResourceError("No Chromium was found.", "Install it (Debian: apt-get install chromium).")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def app_running(home: Path, **settings: str) -> Iterator[str]:
+    """The app as `tutor ui` starts it, on a free port, with these settings and no others; yields its address."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TUTOR_", "OPENAI_"))}
-    environment |= {"TUTOR_HOME": str(settings.home), "TUTOR_PORT": "0", "TUTOR_MODEL": "quote"}
-    environment |= {"PYTHONUNBUFFERED": "1"}
+    environment |= {"TUTOR_HOME": str(home), "TUTOR_PORT": "0", "PYTHONUNBUFFERED": "1", **settings}
     call = [sys.executable, "-m", "ui.cli", "ui"]
     with subprocess.Popen(call, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
         try:
@@ -117,6 +130,7 @@ def _app(settings: Settings) -> Iterator[str]:
             try:
                 server.wait(timeout=5)
             except subprocess.TimeoutExpired:
+                # Streamlit sometimes waits for a browser that is gone.
                 server.kill()
 
 

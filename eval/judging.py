@@ -139,17 +139,6 @@ def score_all(
         ModelError: the judge has failed from the first sample on.
         ResourceError: the work file cannot be written.
     """
-    return asyncio.run(_score_all(scorer, samples, metrics, work, parallel, report))
-
-
-async def _score_all(
-    scorer: Scorer,
-    samples: Sequence[Sample],
-    metrics: Sequence[str],
-    work: WorkFile | None,
-    parallel: int,
-    report: Report,
-) -> list[Scores]:
     known = work.read() if work else {}
     found: list[Scores] = [
         {metric: known[sample.key, metric] for metric in metrics if (sample.key, metric) in known} for sample in samples
@@ -158,21 +147,28 @@ async def _score_all(
     total = len(samples) * len(metrics)
     run = _Run(scorer, work, report, f"scoring with {scorer.identity['judge']}", total, total - len(waiting))
     report(run.what, run.done, total)
+    asyncio.run(_work_off(run, samples, waiting, found, parallel))
+    return [{metric: scores[metric] for metric in metrics} for scores in found]
+
+
+async def _work_off(
+    run: _Run, samples: Sequence[Sample], waiting: Sequence[tuple[int, str]], found: list[Scores], parallel: int
+) -> None:
+    """Adds what waits to what was found, `parallel` at a time, and closes the scorer."""
     tasks = iter(waiting)
 
-    async def work_off() -> None:
+    async def worker() -> None:
         for number, metric in tasks:
             found[number][metric] = await run.one(metric, samples[number])
 
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(min(parallel, len(waiting))):
-                group.create_task(work_off())
+                group.create_task(worker())
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     finally:
-        await scorer.close()
-    return [{metric: scores[metric] for metric in metrics} for scores in found]
+        await run.scorer.close()
 
 
 def summary(scores: Sequence[Scores], metrics: Sequence[str]) -> dict[str, dict[str, Any]]:

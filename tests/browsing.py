@@ -11,12 +11,8 @@ def page(address: str) -> Iterator[Page]:
         yield opened
 """
 
-import os
-import re
 import shutil
-import signal
 import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,14 +21,12 @@ from typing import Literal
 
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from eval.bench_sessions import FLAGS, app_running, browser_running
 from rag.settings import PROJECT, Settings
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+__all__ = ["FLAGS", "app_running", "browser_running"]
 PICTURES = PROJECT / ".cache" / "screenshots"
 AXE = "4.10.3"
 """The version of axe-core, which says what keeps people from using a page."""
@@ -45,45 +39,6 @@ def borrowed_home(real: Settings, folder: Path) -> Path:
     for name in ("models", "index"):
         (folder / name).symlink_to(real.home / name)
     return folder
-
-
-@contextmanager
-def app_running(home: Path, **settings: str) -> Iterator[str]:
-    """The app as `tutor ui` starts it, with these settings; yields the address it prints."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TUTOR_", "OPENAI_"))}
-    environment |= {"TUTOR_HOME": str(home), "TUTOR_PORT": "0", "PYTHONUNBUFFERED": "1", **settings}
-    call = [sys.executable, "-m", "ui.cli", "ui"]
-    with subprocess.Popen(call, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            printed = server.stdout.readline()
-            found = re.search(r"http://127\.0\.0\.1:\d+", printed)
-            assert found, printed
-            while "URL" not in printed:
-                printed = server.stdout.readline()
-                assert printed, "the server stopped"
-            yield found.group()
-        finally:
-            server.send_signal(signal.SIGINT)
-            try:
-                server.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                # Streamlit sometimes waits for a browser that is gone.
-                server.kill()
-
-
-@contextmanager
-def browser_running() -> Iterator[Browser]:
-    """Debian's Chromium, or what else of its kind is there; headless."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.fail("No Chromium found: install it (Debian: apt-get install chromium) and run this again.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 @contextmanager

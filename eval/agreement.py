@@ -1,4 +1,4 @@
-"""How far a judge's verdicts agree with a person's: pure functions over (label, verdict) pairs.
+"""How far a judge's verdicts agree with the labels: pure functions over (label, verdict) pairs.
 
 Both are true for "supported". A judge is dangerous when it passes what is not supported, so that share comes apart.
 """
@@ -9,7 +9,7 @@ from typing import Any
 from eval.metrics import bootstrap_interval, mean
 
 Pair = tuple[bool, bool]
-"""What the person says, what the judge says."""
+"""The label, and what the judge says."""
 
 
 def accuracy(pairs: Sequence[Pair]) -> float:

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy
 
-from eval.metrics import mean
+from eval.metrics import SEED, mean
 
 ROUNDS = 10_000
-SEED = 0
 
 
 @dataclass(frozen=True, slots=True)

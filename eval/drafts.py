@@ -1,7 +1,7 @@
 """Questions about a user's own documents: drafted by rules or a language model, and accepted by a person.
 
-A draft is a row of `eval.gold.questions` with `reviewed` false. `made` says what it was made of, `about` is the
-entry's title; both are for whoever reads it.
+A draft is a row of `eval.gold.questions` with `reviewed` false. For whoever reads it, `made` says what it was made of,
+`about` is the entry's title, and `note` says what has to be mended; a draft with a note may still name no entry.
 """
 
 import json
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from eval.gold import read_rows
 from eval.templates import template_questions
@@ -18,6 +18,8 @@ from rag.types import ChatModel, Entry
 from rag.weights import Report
 
 Row = dict[str, Any]
+Decision = Row | Literal["drop", "leave", "stop"]
+"""Of a person about a draft: the row to keep, changed or not; to drop it, to leave it unreviewed, to go no further."""
 STYLE = "draft"
 LONGEST = 300
 """Characters of a question at the most."""
@@ -203,7 +205,8 @@ def read_drafts(path: Path) -> list[Row]:
     rows = read_rows(path)
     for number, row in enumerate(rows, 1):
         named = row.get("relevant")
-        if not isinstance(row.get("question"), str) or not isinstance(named, list) or not named:
+        told = not is_reviewed(row) and row.get("note")
+        if not isinstance(row.get("question"), str) or not isinstance(named, list) or not (named or told):
             raise UsageError(
                 f"Row {number} of {path} has no question or no relevant entries.", "Mend or delete the line."
             )
@@ -215,11 +218,8 @@ def is_reviewed(row: Row) -> bool:
     return row.get("reviewed", True) is True
 
 
-def accept(rows: Sequence[Row], decide: Callable[[Row], str | None]) -> tuple[list[Row], int, int]:
+def accept(rows: Sequence[Row], decide: Callable[[Row], Decision]) -> tuple[list[Row], int, int]:
     """Goes through the unreviewed rows with a person.
-
-    Args:
-        decide: the question to keep, changed or not; "" to drop the row; None to stop here.
 
     Returns:
         (the rows that remain, how many were accepted, how many were dropped). After a stop the rest stays
@@ -229,18 +229,16 @@ def accept(rows: Sequence[Row], decide: Callable[[Row], str | None]) -> tuple[li
     accepted = dropped = 0
     stopped = False
     for row in rows:
-        if stopped or is_reviewed(row):
-            kept.append(row)
-            continue
-        question = decide(row)
-        if question is None:
-            stopped = True
-            kept.append(row)
-        elif question:
-            kept.append({**row, "question": question, "reviewed": True})
-            accepted += 1
-        else:
+        decision = "leave" if stopped or is_reviewed(row) else decide(row)
+        stopped = stopped or decision == "stop"
+        if decision == "drop":
             dropped += 1
+        elif isinstance(decision, str):
+            kept.append(row)
+        else:
+            # What the note asked for is done.
+            kept.append({name: value for name, value in decision.items() if name != "note"} | {"reviewed": True})
+            accepted += 1
     return kept, accepted, dropped
 
 
@@ -248,6 +246,18 @@ def check_target(path: Path) -> None:
     """Raises UsageError when drafts would take the place of questions that somebody has read."""
     if path.is_file() and any(is_reviewed(row) for row in read_rows(path)):
         raise UsageError(f"{path} holds questions that were reviewed.", "Name another file with --out.")
+
+
+def check_accepted(out: Path, draft: Path, rows: Sequence[Row]) -> None:
+    """Raises UsageError when the rows of a draft would take the place of reviewed ones that are not among them."""
+    if not out.is_file() or out.samefile(draft):
+        return
+    lost = sum(is_reviewed(row) and row not in rows for row in read_rows(out))
+    if lost:
+        raise UsageError(
+            f"{out} holds {lost} reviewed questions that {draft} does not.",
+            f"Name another file with --out, or go on with: tutor eval accept-dataset {out} --out {out}",
+        )
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:

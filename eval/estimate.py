@@ -1,9 +1,11 @@
 """What a judge will be asked, before it is: calls and tokens, and what they cost."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eval.samples import Sample
+from eval.verdicts import INSTRUCTION, SCHEMA, VERDICT
 
 CHARACTERS = 4
 """Of English text in a token, about."""
@@ -13,6 +15,8 @@ VERDICTS = 3.0
 """A verdict repeats its statement and gives a reason."""
 QUESTION, USEFUL, RATING = 30.0, 70.0, 10.0
 """Tokens of a question made up by the judge, of one verdict with its reason, and of a rating."""
+AROUND = 36.0
+"""Tokens around the source, the question, the answer and the schema when our own verdict is asked for."""
 STATEMENTS, NLI, ASKING, PRECISION, RECALL, CLAIMS, CLAIMS_NLI, FIRST, SECOND = (
     520.0, 1000.0, 566.0, 1122.0, 1690.0, 479.0, 970.0, 574.0, 551.0
 )  # fmt: skip
@@ -37,7 +41,11 @@ class Estimate:
 
 
 def estimate(samples: Sequence[Sample], metrics: Sequence[str]) -> Estimate:
-    """About what these metrics of these samples take; an answer that is a refusal takes nothing where it is judged."""
+    """About what these metrics of these samples take; an answer that is a refusal takes nothing where it is judged.
+
+    Args:
+        metrics: names of RAGAS metrics, or `eval.verdicts.VERDICT` for a judge's own verdict.
+    """
     calls = [call for sample in samples for metric in metrics for call in _calls(metric, sample)]
     return Estimate(len(calls), round(sum(call[0] for call in calls)), round(sum(call[1] for call in calls)))
 
@@ -55,8 +63,11 @@ def _calls(metric: str, sample: Sample) -> list[tuple[float, float]]:
         return [(PRECISION + question + tokens(each) + wanted, USEFUL) for each in sample.contexts]
     if metric == "context_recall":
         return [(RECALL + question + context + wanted, VERDICTS * wanted)]
-    if not sample.answer:
+    if not sample.answer or sample.fell_back:
         return []
+    if metric == VERDICT:
+        asked = tokens(INSTRUCTION) + tokens(json.dumps(SCHEMA)) + AROUND
+        return [(asked + context + question + answer, USEFUL)]
     if metric == "faithfulness":
         return [
             (STATEMENTS + question + answer, SPLIT * answer),

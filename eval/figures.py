@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eval.answer_metrics import percentile
 from eval.drawing import (
     WIDTH,
     Frame,
@@ -18,12 +19,15 @@ from eval.drawing import (
     stairs,
     text,
 )
-from eval.headline import Line, bound, shown
+from eval.headline import Line, bound, interval, number, shown
 from eval.markup import Child, Markup, element
 from eval.reliability import Bin, Point
 
 SMALL_WIDTH = 310
 TENTHS = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+STATES = ("scored", "nan", "failed", "timeout", "refused")
+"""What became of the samples of a RAGAS metric."""
+AGREEMENT = ("accuracy", "kappa", "false_pass", "false_fail")
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Child]]) -> Markup:
@@ -36,6 +40,32 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Child]]) ->
     whole = element("table", None, element("caption", None, caption), element("thead", None, top),
                     element("tbody", None, body))  # fmt: skip
     return element("div", {"class": "scroll", "tabindex": 0, "role": "region", "aria-label": caption}, whole)
+
+
+def ragas(metrics: Mapping[str, Mapping[str, Any]]) -> Markup:
+    """RAGAS scores, with how many samples have one and why the others have none; a dash for what is not there."""
+    rows: list[list[Child]] = [
+        [name, *_measured(name, cell), *(str(cell.get(state, "–")) for state in STATES)]
+        for name, cell in metrics.items()
+    ]
+    return table("RAGAS", ["metric", "value", "95% interval", *STATES], rows)
+
+
+def judges(found: Sequence[Mapping[str, Any]]) -> Markup:
+    """The agreement of each judge with the labels, and what it wrongly passes and fails."""
+    rows: list[list[Child]] = [
+        [*(str(row.get(name, "–")) for name in ("judge", "n", "failed")),
+         *(" ".join(_measured(name, row.get(name))) for name in AGREEMENT)]
+        for row in found
+    ]  # fmt: skip
+    head = ["judge", "n", "failed", *(name.replace("_", " ") for name in AGREEMENT)]
+    return table("Agreement of judges with the labels", head, rows)
+
+
+def _measured(name: str, cell: Any) -> tuple[str, str]:
+    """A value and its interval, whatever the file holds."""
+    value, low, high = (number(cell.get(side)) if isinstance(cell, dict) else None for side in ("value", "low", "high"))
+    return shown(name, value), interval(Line(name, value, low, high, 0, None, "", None))
 
 
 def figure(drawn: Markup, caption: Child, numbers: Markup) -> Markup:
@@ -159,12 +189,12 @@ def latency(times: Mapping[str, Sequence[float]]) -> Markup:
     frame = Frame(46, 40, WIDTH - 16, 300, x=(low, high), logarithmic=True)
     curves, legend = [], []
     rows: list[list[Child]] = []
-    for number, (name, values) in enumerate(times.items(), 1):
+    for place, (name, values) in enumerate(times.items(), 1):
         ranked = sorted(max(value, 0.1) for value in values)
-        points = [(ranked[0], 0.0), *((value, place / len(ranked)) for place, value in enumerate(ranked, 1))]
-        curves.append(curve(frame, stairs(points), f"curve-{number}"))
-        middle, most = (percentile(ranked, share) for share in (0.5, 0.95))
-        legend.append((f"curve-{number}", f"{name} ({len(ranked)}): half in {middle:,.0f} ms, 95% in {most:,.0f} ms"))
+        points = [(ranked[0], 0.0), *((value, at / len(ranked)) for at, value in enumerate(ranked, 1))]
+        curves.append(curve(frame, stairs(points), f"curve-{place}"))
+        middle, most = (percentile(values, share) for share in (0.5, 0.95))
+        legend.append((f"curve-{place}", f"{name} ({len(ranked)}): half in {middle:,.0f} ms, 95% in {most:,.0f} ms"))
         rows.append([name, len(ranked), *(f"{value:,.0f}" for value in (middle, most, ranked[-1]))])
     drawn = drawing(
         360 + 18 * len(legend),
@@ -178,12 +208,6 @@ def latency(times: Mapping[str, Sequence[float]]) -> Markup:
     )
     numbers = table("Milliseconds to the whole answer", ["kind", "n", "p50", "p95", "slowest"], rows)
     return figure(drawn, "The dashed line is 95% of the questions.", numbers)
-
-
-def percentile(ranked: Sequence[float], share: float) -> float:
-    """The smallest value that at least this share of sorted values do not exceed (nearest rank)."""
-    place = -(-len(ranked) * share // 1)
-    return ranked[max(0, int(place) - 1)]
 
 
 def history(title: Line, runs: Sequence[tuple[str, float | None, bool]], bounds: Mapping[str, float]) -> Markup:

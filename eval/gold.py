@@ -68,6 +68,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     Raises:
         UsageError: the file cannot be read or a line is not a JSON object.
     """
+    return [row for _, row in _numbered(path)]
+
+
+def _numbered(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """The JSON objects of a file, each with the number of its line."""
     try:
         lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -83,7 +88,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             row = None
         if not isinstance(row, dict):
             raise UsageError(f"Line {number} of {path} is not a JSON object.", "Mend the line; see eval/gold.")
-        rows.append(row)
+        rows.append((number, row))
     return rows
 
 
@@ -91,20 +96,29 @@ def questions(path: Path | None = None) -> list[GoldQuestion]:
     """The answerable questions, of the project or of a file of the same form.
 
     Raises:
-        UsageError: a row lacks a field.
+        UsageError: a row lacks a field, or has the id of an earlier one.
     """
     path = path or FOLDER / "questions.jsonl"
     found = []
-    for number, row in enumerate(read_rows(path), 1):
+    lines: dict[str, int] = {}
+    for number, (line, row) in enumerate(_numbered(path), 1):
         relevant = row.get("relevant")
         if not isinstance(row.get("question"), str) or not isinstance(relevant, list) or not relevant:
             raise UsageError(
                 f"Row {number} of {path} has no question or no relevant entries.",
                 'The form is {"id": "Q1", "question": "…", "relevant": ["SCN-14"], "style": "paraphrase"}.',
             )
+        id = str(row.get("id", number))
+        if id in lines:
+            # Two runs are compared by id: the wrong rows would be held against each other.
+            raise UsageError(
+                f"Line {line} of {path} has the id {id} of line {lines[id]}.",
+                "Give each question an id of its own; one without an id gets the number of its row.",
+            )
+        lines[id] = line
         found.append(
             GoldQuestion(
-                str(row.get("id", number)),
+                id,
                 row["question"],
                 tuple(map(str, relevant)),
                 str(row.get("style", "unstyled")),

@@ -8,7 +8,7 @@ from typing import Any
 from eval.answer_metrics import LOWER_IS_BETTER
 from eval.compare import compare
 from eval.markup import visible
-from eval.suite import TITLES
+from eval.suite import STATUSES, TITLES
 
 Run = Mapping[str, Any]
 """The JSON of a run file; its shape is in `eval/suite.py`."""
@@ -71,14 +71,13 @@ def _moved(name: str, change: float) -> str:
 def _line(name: str, cell: Mapping[str, Any], known: Mapping[str, Any]) -> Line:
     gate = cell.get("gate") or {}
     bounds = [f"{sign} {bound(name, gate[key])}" for key, sign in (("min", "≥"), ("max", "≤")) if key in gate]
-    value, low, high = (_number(cell.get(key)) for key in ("value", "low", "high"))
+    value, low, high = (number(cell.get(key)) for key in ("value", "low", "high"))
     passed = bool(gate["passed"]) if "passed" in gate else None
-    return Line(
-        name, value, low, high, int(cell.get("n", 0)), _number(known.get("value")), " and ".join(bounds), passed
-    )
+    return Line(name, value, low, high, int(cell.get("n", 0)), number(known.get("value")), " and ".join(bounds), passed)
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
+    """A finite number of a file as such, anything else as None."""
     usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if usable else None
 
@@ -132,6 +131,43 @@ def verdict(run: Run) -> str:
     return f"{len(failed)} of {len(gated)} gates missed: {', '.join(line.title for line in failed)}."
 
 
+def doubts(run: Run) -> list[str]:
+    """Why a run should not be the baseline, though it can be; a sentence each, none for a run as it should be."""
+    found = []
+    if run.get("split") != "test":
+        found.append(f"It is of split {run.get('split')}: the baseline is meant to be of test, which has the gates.")
+    if failed := missed(run):
+        found.append(f"It misses gates: {', '.join(line.title for line in failed)}.")
+    elif all(line.passed is None for line in lines(run, None)):
+        found.append("No gate was judged in it.")
+    commit = str(run.get("commit") or "")
+    if not commit or commit.endswith("+"):
+        what = f"with changes that are not in commit {commit[:-1]}" if commit else "outside a repository"
+        found.append(f"It was made {what}: nobody can make it again.")
+    return found
+
+
+def confusion_rows(run: Run) -> list[list[str]]:
+    """What each kind of question was told: the head, then a row of counts for each kind; empty without any."""
+    words = [name.replace("_", " ") for name in STATUSES]
+    rows = [
+        [kind.replace("_", " "), *(str(counts.get(name, 0)) for name in STATUSES)]
+        for kind, counts in run["confusion"].items()
+    ]
+    return [["asked / told", *words], *rows] if rows else []
+
+
+def attack_kinds(run: Run) -> str:
+    """How many attacks of each kind succeeded, in a sentence; empty for a run without attacks."""
+    found = []
+    for name, cells in run["groups"].items():
+        share = number(cells.get("attack_success", {}).get("value"))
+        if name.startswith("attack:") and share is not None:
+            many = int(cells["attack_success"].get("n", 0))
+            found.append(f"{name.removeprefix('attack:').replace('_', ' ')} {round(share * many)} of {many}")
+    return f"Attacks that succeed: {', '.join(found)}." if found else ""
+
+
 def facts(run: Run, base: Run | None) -> list[tuple[str, str]]:
     """What was measured with what, as pairs of a name and a value."""
     settings, machine = run.get("settings", {}), run.get("machine", {})
@@ -149,7 +185,7 @@ def facts(run: Run, base: Run | None) -> list[tuple[str, str]]:
 
 
 def summary(run: Run, base: Run | None) -> str:
-    """The Markdown for a pull request: the verdict, one row a metric, and the circumstances."""
+    """The Markdown for a pull request: the verdict, one row a metric, the confusion, attacks, the circumstances."""
     rows = ["| metric | value | 95% interval | n | baseline | difference | gate |", "|---|---|---|---|---|---|---|"]
     said = changes(run, base)
     for line in lines(run, base):
@@ -158,9 +194,11 @@ def summary(run: Run, base: Run | None) -> str:
         cells = [line.title, shown(line.name, line.value), interval(line), str(line.n), shown(line.name, line.base),
                  moved, gate]  # fmt: skip
         rows.append(f"| {' | '.join(map(_cell, cells[:-1]))} | {gate} |")
+    table = [f"| {' | '.join(map(_cell, cells))} |" for cells in confusion_rows(run)]
+    table[1:1] = [f"|{'---|' * (1 + len(STATUSES))}"] if table else []
     told = "; ".join(f"{name} {_cell(value)}" for name, value in facts(run, base))
     parts = [f"### Evaluation: {_cell(verdict(run))}", "\n".join(rows), PAIRED if base else "",
-             _cell(comparable(run, base)), told]  # fmt: skip
+             _cell(comparable(run, base)), "\n".join(table), _cell(attack_kinds(run)), told]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any, cast
 
-from eval.samples import JUDGED, KEYLESS, Endpoint, Outcome, Sample, outcome_of
+from eval.judging import NO_JUDGE
+from eval.samples import JUDGED, KEYLESS, Endpoint, Outcome, Sample, added, outcome_of
 from rag.errors import ResourceError
+from rag.request import on_this_machine
 from rag.types import Embedder
 
 COSINES = {"semantic_similarity", "response_relevancy"}
@@ -35,8 +37,8 @@ class Tally:
     calls: int = 0
     answered: int = 0
     empty: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
+    tokens_in: int | None = 0
+    tokens_out: int | None = 0
     judge: str = ""
     error: Exception | None = None
 
@@ -47,8 +49,8 @@ class Tally:
         self.empty += any(value == [] or (name == "question" and not value) for name, value in values.items())
         raw = getattr(reply, "_raw_response", None)
         usage = getattr(raw, "usage", None)
-        self.tokens_in += int(getattr(usage, "prompt_tokens", 0) or 0)
-        self.tokens_out += int(getattr(usage, "completion_tokens", 0) or 0)
+        self.tokens_in = added(self.tokens_in, getattr(usage, "prompt_tokens", None))
+        self.tokens_out = added(self.tokens_out, getattr(usage, "completion_tokens", None))
         self.judge = str(getattr(raw, "model", "") or self.judge)[:100]
 
 
@@ -71,14 +73,16 @@ class Ragas:
     def identity(self) -> Mapping[str, str]:
         used = {"embedder": self._embedder.name, "reply_tokens": str(REPLY_TOKENS), **versions()}
         if self._endpoint is None:
-            return {"judge": "no judge", **used}
-        return {"judge": self._endpoint.name, "host": self._endpoint.host, **used}
+            return {"judge": NO_JUDGE, **used}
+        return {**self._endpoint.identity, **used}
 
     async def score(self, metric: str, sample: Sample) -> Outcome:
         """One metric of one sample; never raises what ragas, its judge or the network does."""
         fields = sample.fields(metric)
         if "response" in fields and not fields["response"]:
             return Outcome("refused", why="the tutor gave no answer")
+        if "response" in fields and sample.fell_back:
+            return Outcome("fallback", why="quoted because the model failed")
         seconds = self._endpoint.seconds if self._endpoint and metric in JUDGED else None
         tally = Tally()
         try:
@@ -234,10 +238,13 @@ def _client(endpoint: Endpoint) -> Any:
     import openai
 
     # A redirected question could end up anywhere, so none is followed.
-    http = openai.DefaultAsyncHttpxClient(timeout=endpoint.seconds, follow_redirects=False)
+    address = endpoint.base_url or "https://api.openai.com/v1"
+    # No proxy can reach a judge on this machine.
+    proxied = not on_this_machine(address)
+    http = openai.DefaultAsyncHttpxClient(timeout=endpoint.seconds, follow_redirects=False, trust_env=proxied)
     return openai.AsyncOpenAI(
         api_key=endpoint.api_key or "none",
-        base_url=endpoint.base_url or "https://api.openai.com/v1",
+        base_url=address,
         max_retries=endpoint.retries,
         http_client=http,
     )

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from eval.metrics import mean, mean_interval
-from eval.samples import STATES, Outcome, Sample, State
+from eval.samples import STATES, Outcome, Sample, State, added
+from rag.catalog import LOCAL
 from rag.errors import ModelError, ResourceError
 from rag.weights import Report
 
@@ -22,6 +23,10 @@ FINAL: set[State] = {"scored", "nan"}
 """What is not asked again by the next run."""
 GIVE_UP = 5
 """Failures in a row, with no success before them, after which a judge counts as dead."""
+NO_JUDGE = "no judge"
+"""In the identity of a scorer that asks no model."""
+CURE = "Check --judge, OPENAI_BASE_URL and OPENAI_API_KEY; what was scored before is kept."
+CURES = {NO_JUDGE: "Check this machine with `tutor doctor`.", LOCAL: "Raise --seconds, or name another judge."}
 Scores = dict[str, Outcome]
 """The outcomes of one sample, by metric."""
 
@@ -113,8 +118,8 @@ class _Run:
         self.failed += outcome.state in {"failed", "timeout"}
         if self.failed >= GIVE_UP and not self.scored:
             raise ModelError(
-                f"The judge has not answered one of {self.failed} requests: {outcome.why}.",
-                "Check --judge, OPENAI_BASE_URL and OPENAI_API_KEY; what was scored before is kept.",
+                f"None of the first {self.failed} scores came out: {outcome.why.rstrip('.')}.",
+                CURES.get(self.scorer.identity["judge"], CURE),
             )
         return outcome
 
@@ -195,23 +200,27 @@ def summary(scores: Sequence[Scores], metrics: Sequence[str]) -> dict[str, dict[
 
 
 def spent(scores: Sequence[Scores]) -> dict[str, Any]:
-    """Calls and tokens over all outcomes, those of earlier runs included, and the names the judge gave itself."""
+    """Calls and tokens over all outcomes, those of earlier runs included, and the names the judge gave itself.
+
+    Tokens are None when some call did not report them.
+    """
     outcomes = [outcome for each in scores for outcome in each.values()]
     return {
         "calls": sum(outcome.calls for outcome in outcomes),
-        "tokens_in": sum(outcome.tokens_in for outcome in outcomes),
-        "tokens_out": sum(outcome.tokens_out for outcome in outcomes),
+        "tokens_in": added(*(outcome.tokens_in for outcome in outcomes)),
+        "tokens_out": added(*(outcome.tokens_out for outcome in outcomes)),
         "answered_as": sorted({outcome.judge for outcome in outcomes if outcome.judge}),
     }
 
 
 def rows(samples: Sequence[Sample], scores: Sequence[Scores]) -> list[dict[str, Any]]:
-    """One row a sample, for the result file: what was asked, answered and retrieved, and every outcome."""
+    """One row a sample, for the result file: what was asked, answered, by whom, retrieved, and every outcome."""
     return [
         {
             "id": sample.id,
             "question": sample.question,
             "answer": sample.answer,
+            "writer": sample.writer,
             "retrieved": sample.context_ids,
             "relevant": sample.reference_ids,
             "scores": {metric: asdict(outcome) for metric, outcome in each.items()},

@@ -7,7 +7,7 @@ import numpy
 
 from eval.answer_metrics import SAID, Statement, attack_faults, nearest, sentences
 from rag.cite import SENTENCES
-from rag.support import SUPPORTED, SentenceSupport
+from rag.support import SUPPORTED
 from rag.types import Answer, Claim, Embedder, Entry, EntrySource, Matrix, SupportChecker
 from rag.wiring import Library
 from rag.written import PROMPT
@@ -61,9 +61,8 @@ class Marking:
 
     @classmethod
     def of(cls, library: Library) -> "Marking":
-        """The marking over an index."""
-        embedder = EmbedOnce(library.embedder)
-        return cls(library.passages, embedder, SentenceSupport(embedder, library.passages))
+        """The marking over an index, by the checker that its gate asks."""
+        return cls(library.passages, EmbedOnce(library.embedder), library.checker)
 
     def supports(self, text: str, ids: Sequence[str]) -> bool:
         """Whether these entries together support a statement, by the rule of `rag.cite.Gate`.

@@ -9,6 +9,8 @@ import numpy
 
 Rank = int | None
 Value = TypeVar("Value")
+SEED = 0
+"""Of every bootstrap, so that the same rows give the same interval."""
 
 
 def first_relevant(retrieved: Sequence[str], relevant: Sequence[str]) -> Rank:
@@ -18,7 +20,11 @@ def first_relevant(retrieved: Sequence[str], relevant: Sequence[str]) -> Rank:
 
 
 def hit_rate(ranks: Sequence[Rank], k: int) -> float:
-    """hit@k: the share of questions with a relevant entry among the first k."""
+    """hit@k: the share of questions with a relevant entry among the first k.
+
+    hit@k = (questions whose first relevant rank is <= k) / questions; for one question the success at k of Manning,
+    Raghavan and Schütze 2008, "Introduction to Information Retrieval", ch. 8.
+    """
     return sum(rank is not None and rank <= k for rank in ranks) / len(ranks)
 
 
@@ -28,7 +34,11 @@ def mean_reciprocal_rank(ranks: Sequence[Rank], k: int = 10) -> float:
 
 
 def recall(retrieved: Sequence[str], relevant: Sequence[str], k: int) -> float:
-    """recall@k of one question: the share of its relevant entries among the first k."""
+    """recall@k of one question: the share of its relevant entries among the first k.
+
+    |first k and relevant| / |relevant| (Manning, Raghavan and Schütze 2008, "Introduction to Information Retrieval",
+    ch. 8).
+    """
     return len(set(retrieved[:k]) & set(relevant)) / len(set(relevant))
 
 
@@ -47,7 +57,7 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def mean_interval(values: Sequence[float], rounds: int = 1000, seed: int = 0) -> tuple[float, float]:
+def mean_interval(values: Sequence[float], rounds: int = 1000, seed: int = SEED) -> tuple[float, float]:
     """The percentile bootstrap's 95% confidence interval of a mean (Efron and Tibshirani 1993)."""
     drawn = numpy.random.default_rng(seed).choice(numpy.asarray(values, dtype=float), (rounds, len(values)))
     low, high = numpy.percentile(drawn.mean(axis=1), [2.5, 97.5])
@@ -55,7 +65,7 @@ def mean_interval(values: Sequence[float], rounds: int = 1000, seed: int = 0) ->
 
 
 def bootstrap_interval(
-    values: Sequence[Value], measure: Callable[[Sequence[Value]], float], rounds: int = 1000, seed: int = 0
+    values: Sequence[Value], measure: Callable[[Sequence[Value]], float], rounds: int = 1000, seed: int = SEED
 ) -> tuple[float, float]:
     """The percentile bootstrap's 95% confidence interval of a measure (Efron and Tibshirani 1993)."""
     generator = random.Random(seed)  # noqa: S311

@@ -7,9 +7,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval import figures
+from eval import figures, history
 from eval.bad_rows import examples_section
-from eval.headline import PAIRED, SAME, Line, Run, changes, comparable, facts, interval, lines, shown, verdict
+from eval.headline import (
+    PAIRED,
+    SAME,
+    Line,
+    Run,
+    attack_kinds,
+    changes,
+    comparable,
+    facts,
+    interval,
+    lines,
+    missed,
+    shown,
+    verdict,
+)
 from eval.markup import Child, Markup, element, style_sheet
 from eval.reliability import (
     at_border,
@@ -19,12 +33,12 @@ from eval.reliability import (
     calibration_error,
     precision_recall,
 )
+from eval.suite import LATENCY, STATUSES
+from eval.worst import with_questions
 from rag.tutor import COVERED
 
 STYLE = Path(__file__).with_name("report.css")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-STATUSES = ("answered", "partial", "not_covered", "unverified")
-RIGHT = {"answerable": "answered", "partial": "partial", "near_miss": "not_covered", "off_topic": "not_covered"}
 STYLED = ("hit@1", "cited_first", "citation_recall", "key_point_coverage")
 FOLLOWED = ("hit@1", "refusal_recall", "refused_answerable", "cited_first", "supported_sentences", "consistency")
 """The metrics drawn over the runs when no gate names any."""
@@ -33,7 +47,7 @@ Fold = tuple[str, str, Child]
 
 
 def page(run: Run, base: Run | None, earlier: Sequence[Run], titles: Mapping[str, str], notes: Sequence[str]) -> str:
-    """The whole page.
+    """The whole page; with it what `eval/results` holds of RAGAS and of judges.
 
     Args:
         run: the run it is about.
@@ -42,6 +56,7 @@ def page(run: Run, base: Run | None, earlier: Sequence[Run], titles: Mapping[str
         titles: the entries' titles, as far as they are known.
         notes: what is to be said at the top, such as files that could not be read.
     """
+    run = {**run, "rows": with_questions(run)}
     folds: list[Fold] = [
         ("metrics", "Metrics, gates, baseline", metrics_section(run, base)),
         ("styles", "Quality by style", style_section(run)),
@@ -49,11 +64,11 @@ def page(run: Run, base: Run | None, earlier: Sequence[Run], titles: Mapping[str
         ("reliability", "Can the probability be believed?", reliability_section(run)),
         ("refusing", "Refusing", refusing_section(run)),
         ("latency", "Latency", latency_section(run)),
+        ("judges", "RAGAS, and which judge to believe", judges_section()),
         ("history", "History", history_section(run, base, earlier)),
         ("worst", "Worst examples", examples_section(run["rows"], titles)),
         ("circumstances", "Circumstances", circumstances_section(run)),
     ]
-    failed = any(line.passed is False for line in lines(run, None))
     links = [element("li", None, element("a", {"href": f"#{anchor}"}, heading)) for anchor, heading, _ in folds]
     head = element(
         "head",
@@ -72,7 +87,7 @@ def page(run: Run, base: Run | None, earlier: Sequence[Run], titles: Mapping[str
             "header",
             None,
             element("h1", None, "Evaluation of the tutor"),
-            element("p", {"class": "verdict bad" if failed else "verdict"}, verdict(run)),
+            element("p", {"class": "verdict bad" if missed(run) else "verdict"}, verdict(run)),
             [element("p", {"class": "note"}, note) for note in notes],
             pairs(facts(run, base)),
         ),
@@ -152,13 +167,16 @@ def style_section(run: Run) -> list[Markup]:
 def confusion_section(run: Run) -> list[Markup]:
     """Kinds of questions against what became of them."""
     rows: list[list[Child]] = []
+    right = {row["group"]: row["expected"] for row in run["rows"] if row.get("expected")}
     for group, counts in run["confusion"].items():
         total = sum(counts.values()) or 1
-        cells = [_cell(counts.get(name, 0), total, RIGHT.get(group) == name) for name in STATUSES]
+        cells = [_cell(counts.get(name, 0), total, right.get(group) == name) for name in STATUSES]
         rows.append([f"{group.replace('_', ' ')} ({sum(counts.values())})", *cells])
     head = ["question is", *(name.replace("_", " ") for name in STATUSES)]
     told = "Framed cells are right. Shares are of the row, and the stronger the colour, the larger the share."
-    return [figures.table("What was asked, and what the tutor said", head, rows), said(told)]
+    attacks = attack_kinds(run)
+    parts = [figures.table("What was asked, and what the tutor said", head, rows), said(told)]
+    return [*parts, said(attacks)] if attacks else parts
 
 
 def _cell(count: int, total: int, right: bool) -> Markup:
@@ -213,16 +231,37 @@ def refusing_section(run: Run) -> list[Markup]:
 
 
 def latency_section(run: Run) -> list[Markup]:
-    """How long answers took."""
+    """How long answers took, over the same questions as the metrics `latency_p50` and `latency_p95`."""
     times: dict[str, list[float]] = {}
     for row in run["rows"]:
-        name = "refused" if row["status"] == "not_covered" else "answered"
-        if total := row.get("timings_ms", {}).get("total"):
-            times.setdefault(name, []).append(float(total))
+        if LATENCY in row["measures"]:
+            times.setdefault("answered", []).append(float(row["measures"][LATENCY]))
+        elif row["status"] == "not_covered" and (total := row.get("timings_ms", {}).get("total")):
+            times.setdefault("refused", []).append(float(total))
     if not times:
         return [said("This run holds no times.")]
-    told = "Questions are asked one after the other, on the machine named above; another machine has other times."
+    told = (
+        "Questions are asked one after the other, on the machine named above; another machine has other times. "
+        "Answered are the answerable questions that got an answer; refused is any question that was."
+    )
     return [said(told), element("div", {"class": "beside"}, figures.latency(dict(sorted(times.items()))))]
+
+
+def judges_section() -> list[Markup]:
+    """What language models and labels say, from the files that `tutor eval ragas` and `tutor eval judge` wrote."""
+    found, notes = history.others()
+    parts = [element("p", {"class": "note"}, note) for note in notes]
+    if ragas := found.get("ragas"):
+        judge = ragas.get("judge")
+        name = judge.get("name") if isinstance(judge, dict) else None
+        by = f"judged by {name}" if name else "without a judge"
+        told = f"RAGAS {by}: split {ragas.get('split')}, answers by {ragas.get('model')}, {ragas.get('date')}."
+        parts += [said(told), figures.ragas(ragas["metrics"])]
+    if judges := found.get("judges"):
+        told = f"How far each judge agrees with the labels of its answers, {judges.get('date')}."
+        parts += [said(told), figures.judges(judges["judges"])]
+    nothing = "Nothing yet: `tutor eval ragas` and `tutor eval judge` write what is shown here."
+    return parts or [said(nothing)]
 
 
 def history_section(run: Run, base: Run | None, earlier: Sequence[Run]) -> list[Markup]:

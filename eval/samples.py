@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from eval.gold import GoldQuestion
+from rag.answer import QUOTE
 from rag.tutor import Tutor
 from rag.types import Answer, Entry
 from rag.weights import Report
@@ -31,8 +32,9 @@ KEYLESS: dict[str, tuple[str, ...]] = {
 """The metrics that need none."""
 FIELDS = JUDGED | KEYLESS
 
-State = Literal["scored", "nan", "failed", "timeout", "refused"]
-"""How scoring ended. `nan`: no score follows from what the judge said; `refused`: there is no answer to score."""
+State = Literal["scored", "nan", "failed", "timeout", "refused", "fallback"]
+"""How scoring ended. `nan`: no score follows from what the judge said; `refused`: there is no answer to score;
+`fallback`: the answer is quoted because the model that was to write it failed, so it says nothing about that model."""
 STATES: tuple[State, ...] = get_args(State)
 
 
@@ -42,7 +44,7 @@ class Sample:
 
     `answer` is empty when the tutor refused. `contexts` are the texts of the retrieved entries, best first,
     `reference_contexts` those of the entries that hold the answer; the ids go with them. `reference` is the
-    wanted answer.
+    wanted answer. `writer` is the model that wrote the answer; `fell_back` says that another was to and failed.
     """
 
     id: str
@@ -53,11 +55,14 @@ class Sample:
     reference: str = ""
     reference_contexts: tuple[str, ...] = ()
     reference_ids: tuple[str, ...] = ()
+    writer: str = ""
+    fell_back: bool = False
 
     @property
     def key(self) -> str:
-        """A hash of everything a score depends on."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:32]
+        """A hash of everything a score depends on: texts and ids, whoever wrote them."""
+        seen = {name: value for name, value in asdict(self).items() if name not in {"writer", "fell_back"}}
+        return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:32]
 
     def fields(self, metric: str) -> dict[str, Any]:
         """What a metric looks at, under the names ragas gives it."""
@@ -77,15 +82,16 @@ class Sample:
 class Outcome:
     """What one metric says about one sample: a value only when `state` is scored, else why there is none.
 
-    `calls` were put to the judge, with the tokens it reported; `judge` is the model's name as the endpoint gives it.
+    `calls` were put to the judge, with the tokens it reported, None when it reports none; `judge` is the model's
+    name as the endpoint gives it.
     """
 
     state: State
     value: float | None = None
     why: str = ""
     calls: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
+    tokens_in: int | None = 0
+    tokens_out: int | None = 0
     judge: str = ""
 
 
@@ -94,7 +100,8 @@ class Endpoint:
     """Where a judge is: its model's name, an OpenAI-compatible address (None for OpenAI's own) and its key.
 
     `seconds` is how long one metric of one sample may take, retries included; `retries` how often a request is
-    sent again after a 429, a 5xx or a cut connection.
+    sent again after a 429, a 5xx or a cut connection. `weights` is the sha256 of the model's file where that is known:
+    a name does not say which file it is.
     """
 
     name: str
@@ -102,6 +109,12 @@ class Endpoint:
     api_key: str | None = field(repr=False)
     seconds: float = 120.0
     retries: int = 3
+    weights: str = ""
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What a verdict depends on besides what is asked."""
+        return {"judge": self.name, "host": self.host} | ({"weights": self.weights} if self.weights else {})
 
     @property
     def host(self) -> str:
@@ -116,6 +129,12 @@ def outcome_of(value: float, low: float, high: float) -> Outcome:
     if not low - 1e-6 <= value <= high + 1e-6:
         return Outcome("failed", why=f"the score {value:g} is not between {low:g} and {high:g}")
     return Outcome("scored", min(max(value, low), high))
+
+
+def added(*counts: int | None) -> int | None:
+    """The sum of counts; None when one is unknown."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def make_samples(tutor: Tutor, asked: Sequence[GoldQuestion], model: str, report: Report) -> list[Sample]:
@@ -134,12 +153,12 @@ def make_samples(tutor: Tutor, asked: Sequence[GoldQuestion], model: str, report
     found = []
     for done, item in enumerate(asked):
         report(f"answering with {model}", done, len(asked))
-        found.append(make_sample(tutor, item, tutor.ask(item.question, (), model)))
+        found.append(make_sample(tutor, item, tutor.ask(item.question, (), model), model))
     report(f"answering with {model}", len(asked), len(asked))
     return found
 
 
-def make_sample(tutor: Tutor, item: GoldQuestion, answer: Answer) -> Sample:
+def make_sample(tutor: Tutor, item: GoldQuestion, answer: Answer, model: str) -> Sample:
     """One answer with what was retrieved for it and what was wanted; ids in brackets are no part of its text."""
     relevant = [tutor.entries.entry(entry_id) for entry_id in item.relevant]
     return Sample(
@@ -151,6 +170,8 @@ def make_sample(tutor: Tutor, item: GoldQuestion, answer: Answer) -> Sample:
         reference=" ".join(relevant[0].key_points),
         reference_contexts=tuple(map(entry_text, relevant)),
         reference_ids=item.relevant,
+        writer=answer.model,
+        fell_back=answer.model == QUOTE != model,
     )
 
 

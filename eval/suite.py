@@ -3,7 +3,7 @@
 Behind `tutor eval run`. A run is one JSON object, the contract for the report and the web page:
 
     {all of eval.record.circumstances,
-     "kind": "run", "split": "test|tune|all|own", "model": …, "seed": …, "limit": int | null, "seconds": …,
+     "kind": "run", "split": "test|tune|all|own", "model": who answered, "limit": int | null, "seconds": …,
      "metrics": {name: {"value", "low", "high", "n", "gate"?: {"min" | "max": …, "passed": …}}}, as TITLES are ordered
      "groups": {style, group or "attack:<kind>": {name: {"value", "low", "high", "n"}}},
      "confusion": {group: {status: count}},
@@ -18,6 +18,7 @@ The baseline keeps of a row what `eval.history.SLIM` names.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, get_args
@@ -26,6 +27,7 @@ from eval import answer_metrics as measure
 from eval.cases import GROUPS, JUDGED, Case
 from eval.marking import Marking
 from eval.metrics import (
+    SEED,
     bootstrap_interval,
     first_relevant,
     hit_rate,
@@ -39,7 +41,6 @@ from rag.tutor import Tutor
 from rag.types import Answer, AnswerStatus
 from rag.weights import Report
 
-SEED = 0
 WARM_UP = "What is data drift?"
 STATUSES: tuple[str, ...] = get_args(AnswerStatus)
 TITLES = {
@@ -116,7 +117,8 @@ def _row(tutor: Tutor, marking: Marking, case: Case, model: str) -> dict[str, An
     }
     found = _integrity(marking, answer, statements) if statements else {}
     if model != QUOTE and statements:
-        found["fell_back"] = float(answer.model != model)
+        # The name that was asked for may be `auto`, and the one that answered that of the endpoint's model.
+        found["fell_back"] = float(answer.model == QUOTE)
     if case.group == "answerable":
         row["key_points"] = marking.key_points(case.relevant[0], answer.claims) if statements else []
         found |= _answerable(case, answer, row)
@@ -154,16 +156,16 @@ def _integrity(marking: Marking, answer: Answer, statements: Sequence[measure.St
 
 def _answerable(case: Case, answer: Answer, row: dict[str, Any]) -> dict[str, float]:
     rank = first_relevant(answer.retrieved, case.relevant)
-    refused = answer.status == "not_covered"
     found = {
         "hit@1": hit_rate([rank], 1),
         "hit@3": hit_rate([rank], 3),
         "recall@5": recall(answer.retrieved, case.relevant, 5),
         "mrr@5": mean_reciprocal_rank([rank], 5),
-        "refused_answerable": float(refused),
+        "refused_answerable": measure.refused_answerable(answer.status),
     }
-    if refused:
-        found |= {"refusal_precision": 0.0, "refusal_precision_near_miss": 0.0}
+    if answer.status == "not_covered":
+        wrongly = measure.refusal_precision([(True, False)])
+        found |= {"refusal_precision": wrongly, "refusal_precision_near_miss": wrongly}
     if answer.claims:
         found |= {
             "cited_first": measure.cited_first(row["cited"], case.relevant),
@@ -178,21 +180,22 @@ def _answerable(case: Case, answer: Answer, row: dict[str, Any]) -> dict[str, fl
 
 
 def _left_open(case: Case, answer: Answer) -> dict[str, float]:
-    refused = float(answer.status == "not_covered")
-    found = {"refusal_recall": refused, f"refusal_recall_{case.group}": refused}
+    refused = answer.status == "not_covered"
+    share = measure.refusal_recall([refused])
+    found = {"refusal_recall": share, f"refusal_recall_{case.group}": share}
     if refused:
-        found["refusal_precision"] = 1.0
+        rightly = measure.refusal_precision([(True, True)])
+        found["refusal_precision"] = rightly
         if case.group == "near_miss":
-            found["refusal_precision_near_miss"] = 1.0
+            found["refusal_precision_near_miss"] = rightly
     return found
 
 
 def _partial(case: Case, answer: Answer) -> dict[str, float]:
-    """A part is named when all that is called open stands in the open question."""
-    left_open = case.left_open.casefold()
-    named = bool(answer.uncovered) and all(part.casefold() in left_open for part in answer.uncovered)
-    recognised = answer.status == "partial" and bool(answer.uncovered)
-    return {"partial_recognised": float(recognised), "partial_part_named": float(recognised and named)}
+    return {
+        "partial_recognised": measure.partial_recognised(answer.status, answer.uncovered),
+        "partial_part_named": measure.partial_part_named(answer.status, answer.uncovered, case.left_open),
+    }
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -239,4 +242,15 @@ def run(tutor: Tutor, marking: Marking, cases: Sequence[Case], model: str, repor
     started = time.perf_counter()
     rows = ask_all(tutor, marking, cases, model, report)
     seconds = round(time.perf_counter() - started, 1)
-    return {"kind": "run", "model": model, "seed": SEED, "seconds": seconds, **summary(rows), "rows": rows}
+    answered = {"kind": "run", "model": answered_by(rows, model), "seed": SEED, "seconds": seconds}
+    return {**answered, **summary(rows), "rows": rows}
+
+
+def answered_by(rows: Sequence[dict[str, Any]], model: str) -> str:
+    """Who wrote the answers: the name of most rows with sentences that were not quoted instead of written.
+
+    Args:
+        model: the name that was asked for, which stands where nothing was written; it may be `auto`.
+    """
+    wrote = Counter(row["model"] for row in rows if row["claims"] and row["model"] != QUOTE)
+    return str(wrote.most_common(1)[0][0]) if wrote else model

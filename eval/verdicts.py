@@ -1,4 +1,4 @@
-"""Judges that say of an answer whether an entry supports it, and the items a person has labelled for them.
+"""Judges that say of an answer whether an entry supports it, and the labelled items they are held against.
 
 Each is a `Scorer` whose score is 1 for supported and 0 for not, so that it runs, resumes and fails as any other.
 """
@@ -6,17 +6,19 @@ Each is a `Scorer` whose score is 1 for supported and 0 for not, so that it runs
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal
 
 from eval.agreement import agreement, right_by_kind
 from eval.gold import FOLDER, read_rows
 from eval.judging import Scores, spent, summary
-from eval.samples import Outcome, Sample, entry_text
+from eval.samples import Endpoint, Outcome, Sample, entry_text
 from rag.answer import Draft
 from rag.cite import SENTENCES, Gate
 from rag.errors import ModelError, UsageError
+from rag.refusal import Silent
 from rag.types import ChatModel, EntrySource
 
 SUPPORTED, UNSUPPORTED = "supported", "unsupported"
@@ -24,6 +26,8 @@ VERDICTS = (SUPPORTED, UNSUPPORTED)
 VERDICT, FAITHFUL = "verdict", "faithfulness"
 """The metrics judges are compared by: their own verdict, or RAGAS Faithfulness of 1."""
 REPLY_TOKENS = 400
+CLOCK = 0.05
+"""Seconds by which a wait may end before its time by this clock."""
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -45,7 +49,7 @@ INSTRUCTION = (
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """An answer about one entry with a person's verdict; `kind` is how it was made."""
+    """An answer about one entry with its label, the verdict; `kind` is how it was made."""
 
     id: str
     question: str
@@ -122,14 +126,15 @@ class ModelJudge:
 
     Args:
         model: asked from several threads at a time; ends every wait itself.
-        host: where it runs, for the record.
+        endpoint: where it runs and how long it may take, for the record.
     """
 
-    def __init__(self, model: ChatModel, host: str) -> None:
+    def __init__(self, model: ChatModel, endpoint: Endpoint) -> None:
         self._model = model
+        self._seconds = endpoint.seconds
         self.identity: Mapping[str, str] = {
+            **endpoint.identity,
             "judge": model.name,
-            "host": host,
             "prompt": INSTRUCTION,
             "schema": json.dumps(SCHEMA),
         }
@@ -139,14 +144,18 @@ class ModelJudge:
         source = "\n\n".join(sample.contexts)
         asked = f"Source:\n{source}\n\nQuestion:\n{sample.question}\n\nAnswer:\n{sample.answer}"
         messages = [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": asked}]
+        began = monotonic()
         try:
             reply = await asyncio.to_thread(self._model.complete_json, messages, SCHEMA)
         except ModelError as error:
-            return Outcome("failed", why=error.message, calls=1)
+            late = isinstance(error, Silent) or monotonic() - began >= self._seconds - CLOCK
+            return Outcome("timeout" if late else "failed", why=error.message.rstrip("."), calls=1)
         verdict = _verdict(reply)
+        # A chat model gives the text of a reply and not what it cost.
+        used = Outcome("failed", calls=1, tokens_in=None, tokens_out=None, judge=self._model.name)
         if verdict is None:
-            return Outcome("failed", why="the reply holds no verdict", calls=1)
-        return Outcome("scored", float(verdict == SUPPORTED), calls=1, judge=self._model.name)
+            return replace(used, why="the reply holds no verdict")
+        return replace(used, state="scored", value=float(verdict == SUPPORTED))
 
     async def close(self) -> None:
         """The model keeps no connection open."""
@@ -180,7 +189,7 @@ def compared(
     counted = summary(scores, [metric])[metric]
     return {
         **agreement(pairs),
-        "failed": len(items) - len(pairs),
+        **{state: counted[state] for state in ("nan", "failed", "timeout")},
         "reasons": counted["reasons"],
         "kinds": right_by_kind(kinds, pairs),
         **spent(scores),

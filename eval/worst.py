@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eval.cases import project_cases
+from rag.errors import TutorError
+
 Row = Mapping[str, Any]
 LIMIT = 20
 GIVEN = {"answered", "partial"}
@@ -39,6 +42,25 @@ class Example:
     @property
     def reason(self) -> str:
         return self.faults[0].reason
+
+
+def with_questions(run: Mapping[str, Any]) -> list[Row]:
+    """A run's rows, those without a text with the question and what was expected, looked up in `eval/gold` by id.
+
+    The baseline keeps no text. A question that is not in the files any more stays without.
+    """
+    rows: list[Row] = list(run["rows"])
+    if run.get("split") == "own" or all("question" in row for row in rows):
+        return rows
+    try:
+        known = {(case.group, case.id): case for case in project_cases(str(run.get("split")))}
+    except TutorError:
+        return rows
+    cases = [known.get((row["group"], row["id"])) for row in rows]
+    return [
+        {"question": case.question, "expected": case.expected, **row} if case else row
+        for row, case in zip(rows, cases, strict=True)
+    ]
 
 
 def faults(row: Row) -> list[Fault]:

@@ -1,9 +1,9 @@
 """From the last turn and its history to a question that can be searched, without a language model.
 
-Whether a turn hangs on the turns before it is not decided, only what people are shown is: its vector
-is added to those of the conversation. A turn that stands alone is near its entry by itself and stays
-there; one that does not gets its subject from the rest. Measured on dialogues, with the entries that
-answer a changed subject still first (see eval/LOG.md).
+The vector of a turn is added to those of the conversation. A turn that hangs on the turns before it
+gets its subject from them; one that does not counts for far more than they do, so that a change of
+subject is followed, and what remains of them helps where it hangs unseen. Measured on dialogues and
+on questions put into conversations about something else (see eval/LOG.md).
 """
 
 import json
@@ -26,6 +26,9 @@ OPENS_LIKE_A_FOLLOW_UP = re.compile(
     r"for example|example|e\.g\.|can you|could you|tell me more|go on|explain)\b",
     re.IGNORECASE,
 )
+ASKS_WHAT_SOMETHING_IS = re.compile(
+    r"^(what is|what's|whats|what are|define)\s+(?!the\b|a\b|an\b|next\b|wrong\b|better\b)", re.IGNORECASE
+)
 SHORT = 7
 """Up to this many words a question may hang on the one before it."""
 RECENT = 7
@@ -34,6 +37,8 @@ REPLY_WORDS = 30
 """Words taken of each reply: its beginning answers the question, the rest wanders."""
 LAST, ASKED, EVERYTHING = 1.5, 1.0, 1.0
 """Weights of the last turn, of all questions together, and of questions and replies together."""
+LAST_ALONE = 5.0
+"""Weight of a last turn that does not hang on the others."""
 ENTRY_ID = re.compile(r"\s*\[[^\]\s]*\]")
 PROMPT = Path(__file__).with_name("prompts") / "standalone.md"
 SCHEMA = {
@@ -51,8 +56,11 @@ def understand(question: str, history: Sequence[Turn]) -> Understood:
     if len(asked) < 2:
         return Understood.alone(question)
     said = " ".join(turn.text if turn.role == "user" else _beginning(turn.text) for turn in recent)
-    meanings = ((question, LAST), (" ".join(_ended(text) for text in asked), ASKED), (said, EVERYTHING))
-    return Understood(standalone_question(question, history), meanings, f"{_ended(asked[-2])} {question}")
+    follows = hangs(question)
+    own = LAST if follows else LAST_ALONE
+    meanings = ((question, own), (" ".join(_ended(text) for text in asked), ASKED), (said, EVERYTHING))
+    words = f"{_ended(asked[-2])} {question}" if follows else question
+    return Understood(standalone_question(question, history), meanings, words)
 
 
 def understand_with(model: ChatModel, question: str, history: Sequence[Turn]) -> Understood:
@@ -98,6 +106,8 @@ def hangs(question: str) -> bool:
     words = question.split()
     opens = bool(OPENS_LIKE_A_FOLLOW_UP.match(question.strip()))
     refers = bool(REFERS_BACK.search(question))
+    if ASKS_WHAT_SOMETHING_IS.match(question.strip()) and not refers and len(words) > 1:
+        return False
     return len(words) <= 3 or (opens and (refers or len(words) <= SHORT)) or (refers and len(words) <= 2 * SHORT)
 
 

@@ -8,6 +8,7 @@ to start, so none is used unless asked for.
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 from rag.errors import WeightsError
@@ -58,27 +59,51 @@ class CrossEncoderReranker:
 class EntailmentModel:
     """Says whether a sentence follows from a passage: natural-language inference (Bowman et al. 2015).
 
+    The model is loaded when it is first asked, so who only quotes never waits for it or hears that it is missing.
+
     Args:
         name: a folder or a name on the model hub, such as cross-encoder/nli-deberta-v3-base.
         threads: CPU threads.
-
-    Raises:
-        WeightsError: there is no such model here and the hub does not give it, or it has no label "entailment".
     """
 
     def __init__(self, name: str, threads: int) -> None:
-        self._model = _loaded("entailment model", name, "TUTOR_ENTAILMENT_MODEL", threads)
-        labels = {str(label).lower(): number for number, label in self._model.config.id2label.items()}
+        self._name = name
+        self._threads = threads
+        self._lock = Lock()
+        self._ready: tuple[Any, int] | None = None
+        self._failed: tuple[str, str] | None = None
+
+    def entails(self, passage: str, sentence: str) -> float:
+        """The probability that the sentence follows from the passage, in 0..1.
+
+        Raises:
+            WeightsError: there is no such model here and the hub does not give it, or it has no label "entailment".
+        """
+        model, column = self._load()
+        found = model.predict([(passage, sentence)], apply_softmax=True)
+        return float(found[0][column])
+
+    def _load(self) -> tuple[Any, int]:
+        """The model and the column of its label; one that failed is not tried again, which would take seconds."""
+        with self._lock:
+            if self._failed:
+                raise WeightsError(*self._failed)
+            if self._ready is None:
+                try:
+                    self._ready = self._read()
+                except WeightsError as error:
+                    self._failed = error.message, error.cure
+                    raise
+            return self._ready
+
+    def _read(self) -> tuple[Any, int]:
+        model = _loaded("entailment model", self._name, "TUTOR_ENTAILMENT_MODEL", self._threads)
+        labels = {str(label).lower(): number for number, label in model.config.id2label.items()}
         if ENTAILMENT not in labels:
             known = ", ".join(sorted(labels))[:100]
             cure = CURE.format(setting="TUTOR_ENTAILMENT_MODEL")
-            raise WeightsError(f"{name!r} has no label {ENTAILMENT!r}, only {known}.", cure)
-        self._column = int(labels[ENTAILMENT])
-
-    def entails(self, passage: str, sentence: str) -> float:
-        """The probability that the sentence follows from the passage, in 0..1."""
-        found = self._model.predict([(passage, sentence)], apply_softmax=True)
-        return float(found[0][self._column])
+            raise WeightsError(f"{self._name!r} has no label {ENTAILMENT!r}, only {known}.", cure)
+        return model, int(labels[ENTAILMENT])
 
 
 def _loaded(what: str, name: str, setting: str, threads: int) -> Any:

@@ -8,10 +8,11 @@ import socket
 import ssl
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import ContextVar
 from queue import Empty, Full, Queue
 from threading import Event, Thread, current_thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from rag.errors import ModelError
@@ -19,6 +20,36 @@ from rag.refusal import ADDRESS, CURE, Passing, Refused, Silent, read_refusal
 
 WIRE_BYTES = 64_000_000
 """Bytes of one reply on the wire: each of a reply's tokens travels in an event a hundred times its size."""
+LOOK_SECONDS = 0.2
+"""How often a wait looks whether its reply is still wanted."""
+_unwanted: ContextVar[Event | None] = ContextVar("unwanted", default=None)
+
+
+class Cancelled(Exception):
+    """Nobody wants the reply any more. No `TutorError`: nothing failed, and nothing is to take its place."""
+
+
+@contextmanager
+def heeding(unwanted: Event) -> Iterator[None]:
+    """What waits for an endpoint in this block, in this thread, ends with `Cancelled` soon after the event is set."""
+    before = _unwanted.set(unwanted)
+    try:
+        yield
+    finally:
+        _unwanted.reset(before)
+
+
+def pause(seconds: float) -> None:
+    """Sleeps.
+
+    Raises:
+        Cancelled: see `heeding`.
+    """
+    unwanted = _unwanted.get()
+    if unwanted is None:
+        sleep(seconds)
+    elif unwanted.wait(seconds):
+        raise Cancelled
 
 
 class Exchange(Thread):
@@ -52,7 +83,9 @@ class Exchange(Thread):
         Raises:
             Refused: with a status that is not success.
             ModelError: the endpoint cannot be reached, is silent for too long, or breaks off.
+            Cancelled: see `heeding`.
         """
+        pause(0)  # nothing is sent for a reply that is not wanted any more
         self.start()
         taken = 0
         try:
@@ -106,7 +139,7 @@ class Exchange(Thread):
         try:
             if now >= self._ends:
                 raise Empty
-            item = self._arrived.get(timeout=min(patience, self._ends - now))
+            item = self._awaited(min(now + patience, self._ends))
         except Empty:
             silence = self._silence(began=began, seconds=patience, over=monotonic() >= self._ends)
         else:
@@ -114,6 +147,17 @@ class Exchange(Thread):
                 return item
             silence = self._fault(item, began=began)
         raise silence  # outside the handlers: what it came from may hold the key
+
+    def _awaited(self, until: float) -> bytes | Exception | None:
+        """What arrives next; `Empty` when nothing has by then."""
+        while True:
+            pause(0)
+            left = until - monotonic()
+            try:
+                return self._arrived.get(timeout=max(0.0, min(left, LOOK_SECONDS)))
+            except Empty:
+                if left <= LOOK_SECONDS:
+                    raise
 
     def _silence(self, *, began: bool, seconds: float, over: bool) -> Exception:
         if self.refused is not None:

@@ -7,19 +7,20 @@ The package builds and sends the requests. Waiting, retrying and reading are our
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from random import SystemRandom
-from time import monotonic, sleep
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rag.completion import CompletionReader, CutOff
 from rag.errors import ModelError
-from rag.exchange import Exchange, check_response, watch_request
+from rag.exchange import Exchange, check_response, pause, watch_request
 from rag.refusal import CURE, Passing, Refused, explained
-from rag.request import Ask, Form, Mode, is_json, unfenced
+from rag.request import PROBE, PROBE_JSON, Ask, Form, Mode, check_address, fits, is_json, on_this_machine, unfenced
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -29,14 +30,6 @@ DEFAULT_MODEL = "gpt-4.1-mini"
 CONNECT_SECONDS = 10.0
 REPLY_SECONDS = 240.0
 """How long a reply may take after the wait for its first byte, tries included."""
-PROBE = [{"role": "user", "content": "Is water wet? Answer in a word or two."}]
-PROBE_TOKENS = 500
-PROBE_SCHEMA = {
-    "type": "object",
-    "properties": {"wet": {"type": "boolean"}},
-    "required": ["wet"],
-    "additionalProperties": False,
-}
 
 
 class OpenAIModel:
@@ -54,6 +47,7 @@ class OpenAIModel:
         total_seconds: how long everything may take, tries included; None gives a reply four minutes
             after the wait for its first byte.
         backoff_seconds: the wait before the first retry; it doubles with each.
+        cure: what to do about any failure, for a model without the endpoint's settings that are named else.
     """
 
     def __init__(
@@ -67,6 +61,7 @@ class OpenAIModel:
         retries: int = 2,
         total_seconds: float | None = None,
         backoff_seconds: float = 0.5,
+        cure: str = "",
     ) -> None:
         self._name = name or ("" if base_url else DEFAULT_MODEL)
         self._api_key = api_key or "none"
@@ -77,6 +72,7 @@ class OpenAIModel:
         self._retries = retries
         self._total = total_seconds or first_byte_seconds + REPLY_SECONDS
         self._backoff = backoff_seconds
+        self._cure = cure
         self._client: OpenAI | None = None
         self._form = Form()
 
@@ -130,16 +126,21 @@ class OpenAIModel:
         """The reply piece by piece: JSON text, or in text mode lines that end with ids in square brackets.
 
         `mode` may step down before the first piece. Closing the generator ends the request. An endpoint
-        that does not stream gives the whole reply as one piece.
+        that does not stream gives the whole reply as one piece. `mode` steps down after a reply of another
+        form or shape too: the next one is asked for in simpler words.
 
         Raises:
             ModelError: at any point, when it turns out that the reply is not whole.
         """
-        pieces = []
+        pieces: list[str] = []
+        asked = self.mode
         for piece in self._texts(Ask(messages, self._max_tokens, schema, stream=True, lines=True), self._form):
+            if not pieces:
+                asked = self.mode
             pieces.append(piece)
             yield piece
-        if not is_json("".join(pieces)):  # it takes the field and does not keep to it
+        # It takes the field and does not keep to it; one of several replies at once has said so for all.
+        if self.mode == asked and not fits("".join(pieces), schema):
             self._form = self._form.lower()
 
     def stream_grammar(self, messages: Sequence[Mapping[str, str]], grammar: str, max_tokens: int) -> Iterator[str]:
@@ -160,7 +161,7 @@ class OpenAIModel:
             ModelError: it does not answer at all.
         """
         with suppress(CutOff):
-            for _ in self._texts(Ask(PROBE, PROBE_TOKENS, stream=True), self._form):
+            for _ in self._texts(PROBE, self._form):
                 pass
         streams = bool(self._form.streams)
         schema, plain = self._keeps_to("schema"), self._keeps_to("json")
@@ -174,9 +175,8 @@ class OpenAIModel:
             return False
 
     def _keeps_to(self, mode: Mode) -> bool:
-        ask = Ask(PROBE, PROBE_TOKENS, PROBE_SCHEMA, fixed=True)
         try:
-            value = json.loads("".join(self._texts(ask, replace(self._form, mode=mode))))
+            value = json.loads("".join(self._texts(PROBE_JSON, replace(self._form, mode=mode))))
         except (ModelError, ValueError, RecursionError):
             return False
         return isinstance(value, dict) and (mode == "json" or set(value) == {"wet"})
@@ -213,8 +213,9 @@ class OpenAIModel:
                 wait = max(wait, failure.wait)
             if monotonic() + wait >= ends:
                 break
-            sleep(wait)
+            pause(wait)
             tries += 1
+        failure.cure = self._cure or failure.cure
         raise failure  # outside the handlers: what it came from may hold the key
 
     def _adapted(self, ask: Ask, form: Form, ends: float) -> Generator[str, None, None]:
@@ -260,7 +261,7 @@ class OpenAIModel:
             ModelError: the address or the key cannot be right.
         """
         if self._client is None:
-            _check_address(self._base_url)
+            check_address(self._base_url)
             if not self._api_key.isascii() or not self._api_key.isprintable() or " " in self._api_key:
                 raise ModelError("OPENAI_API_KEY holds characters that no key has.", f"Copy the key again. {CURE}")
             self._client = self._made()
@@ -271,10 +272,14 @@ class OpenAIModel:
 
         # The exchange ends every wait; this ends those whose connection it could not get hold of.
         patience = openai.Timeout(self._first + self._between, connect=min(CONNECT_SECONDS, self._first))
-        hooks: dict[str, list[Callable[..., Any]]] = {"request": [watch_request], "response": [check_response]}
+        # A redirected question could end up anywhere, so none is followed.
+        options: dict[str, Any] = {"timeout": patience, "follow_redirects": False}
+        options["event_hooks"] = {"request": [watch_request], "response": [check_response]}
         try:
-            # A redirected question could end up anywhere, so none is followed.
-            http = openai.DefaultHttpxClient(timeout=patience, follow_redirects=False, event_hooks=hooks)
+            if on_this_machine(self._base_url):  # a proxy would only learn the question and the key
+                # Without the environment it would not know the certificates of one's own that are named there.
+                options |= {"trust_env": False, "verify": ssl.create_default_context()}
+            http = openai.DefaultHttpxClient(**options)
             # A connection of its own can be ended at any moment, and packed text would arrive in lumps.
             headers = {"Connection": "close", "Accept-Encoding": "identity"}
             return openai.OpenAI(
@@ -284,15 +289,3 @@ class OpenAIModel:
             cure = f"Check OPENAI_BASE_URL and the proxy variables (HTTP_PROXY, ALL_PROXY). {CURE}"
             failure = ModelError(f"The client for {self.where} cannot be made.", cure)
         raise failure
-
-
-def _check_address(address: str) -> None:
-    """Raises unless it can be the address of an endpoint; it is not repeated, since it may hold a password."""
-    try:
-        parts = urlsplit(address)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not address.isprintable() or " " in address:
-        cure = f"Set it to something like http://127.0.0.1:11434/v1. {CURE}"
-        raise ModelError("OPENAI_BASE_URL is not the address of an endpoint.", cure)

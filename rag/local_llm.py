@@ -33,6 +33,11 @@ CONTEXT = 4096
 START_SECONDS = 180.0
 END_SECONDS = 5.0
 CURE = "The quoted answer needs no model: --model quote."
+ANSWER_CURE = (
+    "Ask again, or ask a shorter question; on a slow machine raise TUTOR_FIRST_BYTE_SECONDS, how long a reply may "
+    f"take to begin. {CURE}"
+)
+"""For a reply that fails: nothing about an endpoint can be set for it."""
 
 
 class LocalServer:

@@ -4,9 +4,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from rag.refusal import Refused
+from rag.errors import ModelError
+from rag.refusal import CURE, Refused
+from rag.settings import BARE_CURE, bare_address
 
 Mode = Literal["schema", "json", "text"]
 LOWER: dict[Mode, Mode] = {"schema": "json", "json": "text", "text": "text"}
@@ -22,8 +26,16 @@ AS_LINES = (
     "for example: Accuracy misleads on rare classes. [ABC-01] [ABC-02]"
 )
 REPAIR = "That was not JSON. Send the same reply again as one JSON object and nothing else."
+REPAIR_FORM = "That was not in the form asked for. Send the same reply again in that form and nothing else."
 REPAIR_CHARACTERS = 20_000
 """Of a reply that is sent back to be repaired."""
+PROBE_SCHEMA = {
+    "type": "object",
+    "properties": {"wet": {"type": "boolean"}},
+    "required": ["wet"],
+    "additionalProperties": False,
+}
+TYPES: dict[str, type] = {"object": dict, "array": list, "string": str, "boolean": bool}
 
 
 @dataclass(frozen=True)
@@ -57,8 +69,7 @@ class Ask:
 
     def repaired(self, reply: str) -> "Ask":
         """The same with a reply that was not JSON sent back."""
-        wrong = {"role": "assistant", "content": reply[:REPAIR_CHARACTERS]}
-        return replace(self, messages=[*self.messages, wrong, {"role": "user", "content": REPAIR}])
+        return replace(self, messages=sent_back(self.messages, reply, REPAIR))
 
     def body(self, model: str, form: Form) -> dict[str, Any]:
         """The fields of the request."""
@@ -100,6 +111,18 @@ class Ask:
         return form.lower() if steps and refused.status == 400 else None
 
 
+_ASKED = [{"role": "user", "content": "Is water wet? Answer in a word or two."}]
+PROBE = Ask(_ASKED, 500, stream=True)
+PROBE_JSON = Ask(_ASKED, 500, PROBE_SCHEMA, fixed=True)
+"""Tiny requests that show what an endpoint can do."""
+
+
+def sent_back(messages: Sequence[Mapping[str, str]], reply: str, request: str) -> list[Mapping[str, str]]:
+    """The messages with a reply to them, and the request to mend it."""
+    wrong = {"role": "assistant", "content": reply[:REPAIR_CHARACTERS]}
+    return [*messages, wrong, {"role": "user", "content": request}]
+
+
 def _instructed(messages: list[dict[str, str]], instruction: str) -> list[dict[str, str]]:
     """The messages with an instruction at the end of the system message."""
     if messages and messages[0].get("role") == "system":
@@ -117,6 +140,54 @@ def unfenced(text: str) -> str:
 def is_json(text: str) -> bool:
     """Whether a reply is JSON, code fence or not."""
     return _parses(unfenced(text))
+
+
+def fits(text: str, schema: Mapping[str, Any]) -> bool:
+    """Whether a reply is JSON of the schema's shape: its types and the names it requires, code fence or not."""
+    try:
+        return _shaped(json.loads(unfenced(text)), schema)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _shaped(value: Any, schema: Mapping[str, Any]) -> bool:
+    if not isinstance(value, TYPES.get(schema.get("type", ""), object)):
+        return False
+    if isinstance(value, list):
+        return all(_shaped(item, schema.get("items", {})) for item in value)
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        named = all(name in value for name in schema.get("required", ()))
+        return named and all(_shaped(item, known.get(name, {})) for name, item in value.items())
+    return True
+
+
+def check_address(address: str) -> None:
+    """Passes an address that can be that of an endpoint.
+
+    Raises:
+        ModelError: it cannot; the address is not repeated, since it may hold a password.
+    """
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not address.isprintable() or " " in address:
+        cure = f"Set it to something like http://127.0.0.1:11434/v1. {CURE}"
+        raise ModelError("OPENAI_BASE_URL is not the address of an endpoint.", cure)
+    if not bare_address(address):
+        raise ModelError("OPENAI_BASE_URL holds more than an address.", BARE_CURE)
+
+
+def on_this_machine(address: str) -> bool:
+    """Whether a URL names this machine itself, which no proxy can reach: to one, the name means another machine."""
+    host = (urlsplit(address).hostname or "").rstrip(".")
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return found.is_loopback or found.is_unspecified
 
 
 def _parses(text: str) -> bool:

@@ -8,8 +8,9 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from rag.errors import SettingsError
 
@@ -35,10 +36,28 @@ def _folder(value: object) -> Path:
 Folder = Annotated[Path, BeforeValidator(_folder)]
 
 
+def bare_address(address: str) -> bool:
+    """Whether a URL is an address and nothing else: addresses are logged, so none may carry a password or a key."""
+    try:
+        return "@" not in urlsplit(address).netloc and not set("?#") & set(address)
+    except ValueError:  # what cannot be taken apart cannot be searched for secrets either
+        return False
+
+
+def _address(value: str | None) -> str | None:
+    if value is not None and not bare_address(value):
+        raise ValueError("must be an address without a user name, a password, or anything after ? or #")
+    return value
+
+
+Address = Annotated[str | None, AfterValidator(_address)]
+
+
 class Settings(BaseModel):
     """All settings there are. Each is `TUTOR_` and its name in capitals in the environment."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # The address may hold a password before it is refused for that, so no error repeats what it was given.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     home: Folder = Field(default_factory=default_home, description="Folder of weights, index and documents.")
     corpus: Folder = Field(default=PROJECT / "corpus", description="Folder of the built-in guides.")
@@ -53,7 +72,7 @@ class Settings(BaseModel):
     entailment_model: str = Field(
         default="",
         max_length=500,
-        description="A natural-language-inference cross-encoder (folder or hub name) that judges written sentences.",
+        description="An entailment cross-encoder (folder or hub name) that has to agree to written sentences.",
     )
     model: str = Field(
         default="auto",
@@ -62,7 +81,7 @@ class Settings(BaseModel):
         description="Who writes answers: auto (an LLM when one is configured), quote (no LLM), or a model name.",
     )
     api_key: SecretStr | None = Field(default=None, description="Read from OPENAI_API_KEY only.")
-    base_url: str | None = Field(default=None, description="Read from OPENAI_BASE_URL only.")
+    base_url: Address = Field(default=None, repr=False, description="Read from OPENAI_BASE_URL only.")
     sources: int = Field(default=5, ge=1, le=20, description="Entries an answer may draw on.")
     claims: int = Field(default=6, ge=1, le=20, description="Sentences in an answer at the most.")
     question_limit: int = Field(default=2000, ge=100, le=20000, description="Characters in a question at the most.")
@@ -97,6 +116,7 @@ class Settings(BaseModel):
 
 
 FROM_OPENAI = {"OPENAI_API_KEY": "api_key", "OPENAI_BASE_URL": "base_url"}
+BARE_CURE = "Leave only the address in it, such as http://127.0.0.1:11434/v1, and put the key into OPENAI_API_KEY."
 
 
 def load_settings(environment: Mapping[str, str], folder: Path, **overrides: Any) -> Settings:
@@ -133,6 +153,9 @@ def load_settings(environment: Mapping[str, str], folder: Path, **overrides: Any
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
+        if key == "base_url":
+            said = first["msg"].removeprefix("Value error, ")
+            raise SettingsError(f"OPENAI_BASE_URL is wrong: it {said}.", BARE_CURE) from None
         if first["type"] == "extra_forbidden":
             raise SettingsError(
                 f"{key} is not a setting.", f"Remove it from {file}, or use one of: {', '.join(sorted(known))}."

@@ -2,8 +2,9 @@
 
 The claim is laid beside the sentences nearest to it. A rule that it breaks (`rag.rules.broken`) ends the
 matter, and so does being a part of one sentence. What is left is decided by small decision trees over
-nearness of meaning, words the source lacks, and the signals of `rag.rules`; see `rag.trees`. A model of
-entailment takes the place of the trees where one is configured.
+nearness of meaning, words the source lacks, and the signals of `rag.rules`; see `rag.trees`. Where a model
+of entailment is configured, it judges as well: the lower of both counts, so that both must agree. The trees
+stay because they know of units, negation and names what such a model may miss.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,9 @@ NEAREST = 3
 COVERED = 0.6
 """The cosine from which two single words count as meaning the same."""
 
+Entails = Callable[[str, str], float]
+"""The probability that the second text, a sentence, follows from the first, a passage."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -54,12 +58,11 @@ class SentenceSupport:
     """A `SupportChecker` over the sentences of the cited entry. Safe to share between threads.
 
     Args:
-        entails: the probability that a sentence follows from a passage, from a model made for that.
+        entails: the probability that a sentence follows from a passage, from a model made for that; it can only
+            lower what the trees say.
     """
 
-    def __init__(
-        self, embedder: Embedder, entries: EntrySource, entails: Callable[[str, str], float] | None = None
-    ) -> None:
+    def __init__(self, embedder: Embedder, entries: EntrySource, entails: Entails | None = None) -> None:
         self._entails = entails
         self._embedder = embedder
         self._entries = entries
@@ -68,7 +71,11 @@ class SentenceSupport:
         self._words: dict[str, Vector] = {}
 
     def support(self, claim: str, entry_id: str) -> tuple[float, str]:
-        """(support in 0..1, the sentence that carries the claim); 0 when a rule is broken."""
+        """(support in 0..1, the sentence that carries the claim); 0 when a rule is broken.
+
+        Raises:
+            WeightsError: the model of entailment cannot be loaded.
+        """
         source = self._source(entry_id)
         if not source.sentences:
             return 0.0, ""
@@ -78,7 +85,10 @@ class SentenceSupport:
         values, chosen = self.signals(claim, entry_id)
         support = decided(values)
         if support is None:
-            support = self._entailed(claim, source, chosen) if self._entails else learnt().trees.support(values)
+            support = learnt().trees.support(values)
+            if self._entails:
+                # In this order: of a model that says "not a number" nothing is supported.
+                support = min(self._entailed(self._entails, claim, source, chosen), support)
         return support, source.sentences[chosen[0]].quote
 
     def nearest(self, claim: str, entry_id: str) -> tuple[float, Sequence[Sentence]]:
@@ -93,10 +103,9 @@ class SentenceSupport:
         """Every signal about a claim, and the rows of the entry's sentences that it draws on, best first."""
         return self._signals(claim, entry_id)
 
-    def _entailed(self, claim: str, source: Source, chosen: Sequence[int]) -> float:
+    def _entailed(self, entails: Entails, claim: str, source: Source, chosen: Sequence[int]) -> float:
         """What the model makes of the sentences a claim draws on, in reading order."""
-        passage = " ".join(source.sentences[row].text for row in sorted(chosen))
-        return self._entails(passage, claim) if self._entails else 0.0
+        return entails(" ".join(source.sentences[row].text for row in sorted(chosen)), claim)
 
     def _compare(self, claim: str, entry_id: str) -> tuple[Signals, list[int]]:
         source = self._source(entry_id)

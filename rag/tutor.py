@@ -4,12 +4,14 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from rag.answer import QUOTE, AnswerWriter, Draft, QuoteWriter
+from rag.catalog import LOCAL
 from rag.cite import Gate
 from rag.converse import understand, understand_with
-from rag.errors import ModelError, QuestionError
+from rag.errors import ModelError, QuestionError, WeightsError
 from rag.pace import Pace, Turnstile
 from rag.parts import Joined, join, judge_parts, readings, shares
 from rag.question import clean_question, clean_turns
@@ -27,13 +29,13 @@ from rag.types import (
     Turn,
     Understood,
 )
-from rag.verdict import NOT_COVERED, Watch, left_out, refusal, same_words, too_often, verdict
+from rag.verdict import NOT_COVERED, WROTE_NOTHING, Watch, checked_anew, refusal, same_words, too_often, verdict
 
 COVERED = 0.5
 """The least probability at which the guides count as covering a question."""
 PART_OPEN = 0.4
 """A part of a covered question counts as left open below this: the whole speaks for it."""
-KEPT = 2
+KEPT = 3
 """Raised whenever an answer kept earlier is not to be shown any more."""
 NO_LLM = (
     "No language model is configured, so this answer quotes the guides word for word. Set OPENAI_API_KEY, or "
@@ -58,8 +60,8 @@ class Writers:
     Args:
         of: the writer of a name the user chooses; knows at least `quote`; None for an unknown name.
         default: the writer used when the user names none.
-        rewriter: puts a follow-up as a question that stands alone; without it, the vectors of the
-            conversation are added up.
+        rewriter: puts a follow-up as a question that stands alone, for writers of its kind, which are told of
+            the conversation anyway; without it, the vectors of the conversation are added up.
         fingerprint: what else a written answer depends on, such as the index and the settings.
         kept: answers written earlier.
         quoting: announced with answers that quote, where nothing else was configured.
@@ -140,7 +142,9 @@ class Tutor:
         notices = list(self._notices)
         understood = self._understood(question, turns, writer, turnstile, notices)
         retrieval = self._retriever.retrieve(understood, limit=self._limits.sources)
-        retrieval, uncovered = self._parts(retrieval, bool(turns))
+        # A turn that hangs on earlier ones is not taken apart: its parts by themselves would lose what they are about.
+        alone = understood.text == question
+        retrieval, uncovered = self._parts(retrieval) if alone else (retrieval, ())
         retrieved = time.perf_counter()
         answer = Answer(
             question=question,
@@ -158,8 +162,8 @@ class Tutor:
         if not retrieval.hits or retrieval.covered < COVERED:
             answer = refusal(answer, retrieval, self.entries)
         else:
-            several = bool(turns) or isinstance(retrieval, Joined)
-            choices = () if several else readings(question, retrieval.hits, self.entries)
+            single = alone and not isinstance(retrieval, Joined)
+            choices = readings(question, retrieval.hits, self.entries) if single else ()
             answer = yield from self._answered(replace(answer, choices=choices), retrieval, writer, turnstile, watch)
         ended = time.perf_counter()
         spans = {"retrieve": (retrieved - started) * 1000, **watch.spent, "total": (ended - started) * 1000}
@@ -168,18 +172,19 @@ class Tutor:
     def _understood(
         self, question: str, turns: Sequence[Turn], writer: AnswerWriter, turnstile: Turnstile, notices: list[str]
     ) -> Understood:
-        """The question as it is searched; a language model that writes the answer also reads the conversation."""
+        """The question as it is searched; an endpoint that writes the answer also reads the conversation."""
         rewriter = self._writers.rewriter
-        if turns and rewriter is not None and writer.name != QUOTE and not turnstile.wait():
+        # Whoever chose to quote or the model on this machine sends nothing away.
+        if turns and rewriter is not None and writer.name not in {QUOTE, LOCAL} and not turnstile.wait():
             try:
                 return understand_with(rewriter, question, turns)
             except ModelError as error:
                 notices.append(f"{error} The conversation was understood without it.")
         return understand(question, turns)
 
-    def _parts(self, retrieval: Retrieval, follows: bool) -> tuple[Retrieval, tuple[str, ...]]:
+    def _parts(self, retrieval: Retrieval) -> tuple[Retrieval, tuple[str, ...]]:
         """What to answer from, and the parts of the question that the guides leave open."""
-        judged = [] if follows else judge_parts(self._retriever, retrieval.question, self._limits.sources)
+        judged = judge_parts(self._retriever, retrieval.question, self._limits.sources)
         if not judged:
             return retrieval, ()
         if retrieval.covered >= COVERED:
@@ -193,12 +198,13 @@ class Tutor:
     def _answered(
         self, answer: Answer, retrieval: Retrieval, writer: AnswerWriter, turnstile: Turnstile, watch: Watch
     ) -> Generator[Shown, None, Answer]:
-        """Quotes, writes, checks; when the language model fails or may not be asked, the quoted answer stands."""
+        """Quotes, writes, checks; when the model fails, may not be asked or says nothing, the quoted answer stands."""
         quoter = self._writer(QUOTE)
         kept = self._writers.kept if writer.name != QUOTE else None
-        if kept and (known := kept.get(self._key(answer, writer))):
-            yield from (Shown(claim, known.model) for claim in known.claims)
-            return replace(known, notices=(*answer.notices, *left_out(known.dropped_claims)))
+        if kept and (known := self._known(kept, answer, writer, watch)):
+            yield from (Shown(claim, writer.name) for claim in known.claims)
+            found = verdict(answer, known.claims, known.dropped_claims, self.entries)
+            return replace(found, quoted=known.quoted)
         quoted, _ = yield from self._checked(self._quotations(retrieval), answer.retrieved, quoter, watch)
         instead = ""
         if writer.name == QUOTE:
@@ -208,19 +214,29 @@ class Tutor:
         else:
             try:
                 claims, dropped = yield from self._checked(writer.write(retrieval), answer.retrieved, writer, watch)
-            except ModelError as error:
+            except (ModelError, WeightsError) as error:  # of the one who writes, or of the one who judges
                 writer, instead = quoter, f"{error} This is the quoted answer instead."
+            else:
+                if not claims and not dropped:
+                    writer, instead = quoter, WROTE_NOTHING
         answer = replace(answer, model=writer.name)
         if writer.name == QUOTE:
             answer = replace(answer, notices=(*answer.notices, *filter(None, [instead])))
             return verdict(answer, quoted, [], self.entries)
-        if not claims and not dropped:
-            return refusal(answer, retrieval, self.entries)
         written = replace(verdict(answer, claims, dropped, self.entries), quoted=tuple(quoted))
         if kept and claims:
             # A model that had no name before it was asked has one now.
             kept.put(self._key(answer, writer), written)
         return written
+
+    def _known(self, kept: AnswerKeeper, answer: Answer, writer: AnswerWriter, watch: Watch) -> Answer | None:
+        """An answer that was kept, its claims checked again; None when it has to be written."""
+        known = kept.get(self._key(answer, writer))
+        if known is None:
+            return None
+        with watch.on("verify"), suppress(WeightsError):
+            return checked_anew(self._gate, known, answer.retrieved)
+        return None
 
     def _quotations(self, retrieval: Retrieval) -> Iterator[Draft]:
         """The guides' own sentences; parts of a question that are answered from different places share the room."""
@@ -262,7 +278,7 @@ class Tutor:
         return claims, dropped
 
     def _key(self, answer: Answer, writer: AnswerWriter) -> str:
-        asked = [answer.question, answer.standalone_question, answer.retrieved]
+        asked = [answer.question, answer.standalone_question, answer.retrieved, answer.choices, answer.uncovered]
         parts = [KEPT, self._writers.fingerprint, writer.name, *asked]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

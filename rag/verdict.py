@@ -1,11 +1,13 @@
 """What an answer comes to once its sentences are checked: its status, and what there is to say about it."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import ceil
 
+from rag.answer import Draft
+from rag.cite import Gate
 from rag.rerank import nearness
 from rag.types import Answer, AnswerStatus, Claim, EntrySource, Retrieval, Source
 
@@ -13,6 +15,7 @@ NEAR = 0.4
 """The least score of an entry that is offered beside a refusal."""
 NOT_COVERED = "The guides don't cover this."
 UNVERIFIED = "Something was found, but no sentence of the answer could be checked against the guides."
+WROTE_NOTHING = "The language model wrote nothing; the guides are quoted instead."
 
 
 def verdict(answer: Answer, claims: Sequence[Claim], dropped: Sequence[Claim], entries: EntrySource) -> Answer:
@@ -21,7 +24,8 @@ def verdict(answer: Answer, claims: Sequence[Claim], dropped: Sequence[Claim], e
     if answer.choices:
         said.append(f"This can be read in two ways. Did you mean “{answer.choices[0]}” or “{answer.choices[1]}”?")
     ids = dict.fromkeys(source for claim in claims for source in claim.sources)
-    complete: AnswerStatus = "partial" if said else "answered"
+    # A question that can be read in two ways is answered in both; only an open part makes an answer partial.
+    complete: AnswerStatus = "partial" if answer.uncovered else "answered"
     return replace(
         answer,
         status=complete if claims else "unverified",
@@ -38,6 +42,32 @@ def refusal(answer: Answer, retrieval: Retrieval, entries: EntrySource) -> Answe
     near = [hit.entry_id for hit in retrieval.hits[:3] if nearness(hit) >= NEAR]
     related = tuple(source_of(entries, entry_id) for entry_id in near)
     return replace(answer, status="not_covered", message=NOT_COVERED, related=related, choices=(), uncovered=())
+
+
+def checked_anew(gate: Gate, known: Answer, retrieved: Collection[str]) -> Answer | None:
+    """A kept answer with its claims as the gate finds them now; None when it has none or one of them fails.
+
+    What lies on a disk may have been changed, so a kept claim is believed no more than a new one.
+
+    Raises:
+        TutorError: the gate cannot check.
+    """
+    claims, quoted = (
+        [found for claim in kept for found in _anew(gate, claim, retrieved)] for kept in (known.claims, known.quoted)
+    )
+    if not claims or len(claims) != len(known.claims) or len(quoted) != len(known.quoted):
+        return None
+    return replace(known, claims=tuple(claims), quoted=tuple(quoted))
+
+
+def _anew(gate: Gate, claim: Claim, retrieved: Collection[str]) -> Sequence[Claim]:
+    """The claim checked again: as a quotation, or else as a written sentence; nothing when it is neither."""
+    for quote in dict.fromkeys((claim.quote, "")):
+        checked = gate.check(Draft(claim.text, claim.sources, quote), retrieved)
+        found = [one for sentence in checked for one in sentence.claims]
+        if [(one.text, one.sources) for one in found] == [(claim.text, claim.sources)]:
+            return found
+    return ()
 
 
 def left_out(dropped: Sequence[Claim]) -> tuple[str, ...]:

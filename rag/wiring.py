@@ -1,5 +1,6 @@
 """The only place where concrete parts are made and put together."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +15,10 @@ from rag.coverage import CoverageModel
 from rag.errors import IndexUnavailable
 from rag.keyword import KeywordIndex
 from rag.llm import OpenAIModel
-from rag.local_llm import LocalServer
+from rag.local_llm import ANSWER_CURE, LocalServer
 from rag.manifest import CHROMA
 from rag.passages import EmbeddedSentences
+from rag.pick import PROMPT as PICKING
 from rag.pick import PickingWriter, prefix
 from rag.query_embed import QueryEmbedder
 from rag.rerank import PooledReranker
@@ -25,6 +27,7 @@ from rag.settings import Settings
 from rag.spelling import Speller
 from rag.store import EntryStore
 from rag.support import SentenceSupport
+from rag.trees import FILE as TREES
 from rag.tutor import NO_LLM, Limits, Tutor, Writers
 from rag.types import Origin, Reranker
 from rag.vectors import ChromaIndex
@@ -106,6 +109,7 @@ class Library:
 
     @cached_property
     def checker(self) -> SentenceSupport:
+        """What the gate judges written sentences by; a model of entailment is loaded when it is first asked."""
         if not self.settings.entailment_model:
             return SentenceSupport(self.embedder, self.passages)
         from rag.cross_encoder import EntailmentModel
@@ -137,13 +141,14 @@ class Library:
             retriever = retriever.within(lambda entry_id: self.store.entry(entry_id).origin == origin)
         return Tutor(self.passages, retriever, self.gate, writers, limits, notices)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """What a written answer depends on besides the question: index, endpoint, settings, prompt."""
+        """What a written answer depends on besides the question: index, endpoint, settings, prompts, models, trees."""
         settings = self.settings
         chosen = [settings.base_url, settings.sources, settings.claims, settings.answer_tokens]
-        chosen.append(settings.entailment_model)
-        return f"{self.folder.name} {chosen} {PROMPT.read_text('utf-8')}"
+        chosen += [settings.entailment_model, LOCAL_MODEL.hash]
+        files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (PROMPT, PICKING, TREES)]
+        return f"{self.folder.name} {chosen} {files}"
 
     def _writer(self, name: str) -> AnswerWriter | None:
         """Whoever writes answers under this name; None when nobody can."""
@@ -196,5 +201,6 @@ class LocalModel:
     def stream_grammar(self, messages: Sequence[Mapping[str, str]], grammar: str, max_tokens: int) -> Iterator[str]:
         """The reply's pieces, held to the grammar."""
         address, key, name = self._server.start()
-        model = OpenAIModel(name, key, address, max_tokens, self._settings.first_byte_seconds)
+        wait = self._settings.first_byte_seconds
+        model = OpenAIModel(name, key, address, max_tokens, wait, cure=ANSWER_CURE)
         return model.stream_grammar(messages, grammar, max_tokens)

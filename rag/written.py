@@ -6,7 +6,8 @@ JSON, or lines that end with ids in brackets. Whatever arrives are drafts; `rag.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic_core import from_json
 
 from rag.answer import Draft
 from rag.errors import ModelError
+from rag.request import REPAIR_FORM, sent_back
 from rag.types import ChatModel, EntrySource, Retrieval
 
 PROMPT = Path(__file__).with_name("prompts") / "answer.md"
@@ -31,6 +33,14 @@ ENDLESS = "The language model's reply had no end."
 NO_JSON_CURE = "Ask again, or choose a model that follows a JSON schema with TUTOR_MODEL."
 
 
+class WrongForm(ModelError):
+    """A reply that is whole but not of the asked form; `reply` is what came."""
+
+    def __init__(self, reply: str) -> None:
+        super().__init__(NOT_JSON, NO_JSON_CURE)
+        self.reply = reply
+
+
 class LanguageModelWriter:
     """Answers with sentences a language model writes, each naming retrieved ids only."""
 
@@ -46,11 +56,28 @@ class LanguageModelWriter:
     def write(self, retrieval: Retrieval) -> Iterator[Draft]:
         """The drafts, each as soon as it is whole; closing the iterator ends the model's reply.
 
+        A reply of another form is sent back once to be mended, unless a draft of it has been handed out.
+
         Raises:
             ModelError: the reply failed, was cut, or is not of the asked form.
         """
         ids = [hit.entry_id for hit in retrieval.hits]
-        deltas = self._model.stream_json(self._messages(retrieval, ids), claim_schema(ids))
+        messages = self._messages(retrieval, ids)
+        written = 0
+        try:
+            with closing(self._asked(messages, ids)) as drafts:
+                for draft in drafts:
+                    written += 1
+                    yield draft
+            return
+        except WrongForm as wrong:
+            if written:
+                raise
+            mended = sent_back(messages, wrong.reply, REPAIR_FORM)
+        yield from self._asked(mended, ids)
+
+    def _asked(self, messages: Sequence[Mapping[str, str]], ids: Sequence[str]) -> Generator[Draft, None, None]:
+        deltas = self._model.stream_json(messages, claim_schema(ids))
         try:
             yield from read_drafts(deltas, ids)
         finally:
@@ -132,7 +159,7 @@ def parse_reply(reply: str, ids: Sequence[str]) -> list[Draft]:
     """The drafts of a whole reply.
 
     Raises:
-        ModelError: it is neither JSON of the asked form nor lines with ids.
+        WrongForm: it is neither JSON of the asked form nor lines with ids.
     """
     text = FENCE.sub("", reply).strip()
     try:
@@ -140,9 +167,9 @@ def parse_reply(reply: str, ids: Sequence[str]) -> list[Draft]:
             return _drafts(json.loads(text))
         lines = _lines(text, ids)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(NOT_JSON, NO_JSON_CURE) from error
+        raise WrongForm(reply) from error
     if not lines:
-        raise ModelError(NOT_JSON, NO_JSON_CURE)
+        raise WrongForm(reply)
     return lines
 
 

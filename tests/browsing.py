@@ -18,20 +18,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, Page
 
-from eval.bench_sessions import FLAGS, app_running, browser_running
+from eval.bench_sessions import app_running, browser_running
 from rag.settings import PROJECT, Settings
 
-__all__ = ["FLAGS", "app_running", "browser_running"]
+__all__ = ["app_running", "browser_running"]
 PICTURES = PROJECT / ".cache" / "screenshots"
 AXE = "4.10.3"
 """The version of axe-core, which says what keeps people from using a page."""
 WIDE, NARROW = 1280, 390
 """Pixels: a laptop, a phone."""
+_FOREIGN: WeakKeyDictionary[Page, list[str]] = WeakKeyDictionary()
+"""What each page fetched from anywhere but the app."""
 
 
 def borrowed_home(real: Settings, folder: Path) -> Path:
@@ -57,6 +60,8 @@ def open_page(
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.set_default_timeout(30_000)
+    # Before the page is fetched, so that nothing of its first load is missed.
+    _FOREIGN[page] = _watched(page, address)
     page.goto(f"{address}/{path}")
     page.get_by_role("heading", level=1).first.wait_for()
     return page
@@ -74,10 +79,21 @@ def picture(page: Page, name: str) -> None:
 
 
 def foreign_requests(page: Page, address: str) -> list[str]:
-    """A list that grows with every request of the page to anywhere but the app."""
+    """Every request of a page of `open_page` to anywhere but the app since before it was loaded; the list grows."""
+    assert page.url.startswith(f"{address}/"), f"{page.url} is not a page of {address}"
+    return _FOREIGN[page]
+
+
+def _watched(page: Page, address: str) -> list[str]:
     found: list[str] = []
-    own = (address, address.replace("http", "ws", 1), "data:", "blob:")
-    page.on("request", lambda request: None if request.url.startswith(own) else found.append(request.url))
+    own = (f"{address}/", f"{address.replace('http', 'ws', 1)}/", "data:", "blob:")
+
+    def note(url: str) -> None:
+        if not url.startswith(own):
+            found.append(url)
+
+    page.on("request", lambda request: note(request.url))
+    page.on("websocket", lambda socket: note(socket.url))
     return found
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import HeadingBase
 
 from rag.settings import PROJECT
 from ui import state
@@ -37,6 +38,11 @@ def forget() -> None:
     state._OPEN.clear()
     state._settings.cache_clear()
     state.entries_of.cache_clear()
+
+
+def levels(page: AppTest) -> list[int]:
+    """The levels of the headings that the page itself draws, in order from the top."""
+    return [int(item.tag[1]) for item in page.main if isinstance(item, HeadingBase)]
 
 
 def texts(page: AppTest) -> str:

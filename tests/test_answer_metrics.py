@@ -94,6 +94,29 @@ def test_refusals_have_a_recall_and_a_precision() -> None:
     assert measure.refusal_recall([]) == measure.refusal_precision([(False, True)]) == 0
 
 
+def test_an_answerable_question_is_refused_or_not() -> None:
+    statuses = ("not_covered", "answered", "partial", "unverified")
+    assert [measure.refused_answerable(status) for status in statuses] == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("status", "uncovered", "recognised", "named"),
+    [
+        ("partial", ["boil an EGG"], 1, 1),
+        ("partial", ["boil", "egg"], 1, 1),
+        ("partial", ["egg", "what is psi"], 1, 0),
+        ("partial", [], 0, 0),
+        ("answered", ["boil an egg"], 0, 0),
+        ("not_covered", [], 0, 0),
+    ],
+)
+def test_a_half_answerable_question_is_recognised_and_its_open_half_named(
+    status: str, uncovered: list[str], recognised: float, named: float
+) -> None:
+    assert measure.partial_recognised(status, uncovered) == recognised
+    assert measure.partial_part_named(status, uncovered, "How do I boil an egg?") == named
+
+
 def test_the_confusion_has_every_kind_and_status() -> None:
     pairs = [("near", "said"), ("near", "refused"), ("near", "refused")]
     assert measure.confusion(pairs, ["near", "far"], ["said", "refused"]) == {

@@ -3,9 +3,13 @@
 from collections.abc import Generator
 from threading import Event
 
+import pytest
+
 from rag.errors import QuestionError
 from rag.reply import Reply
 from rag.types import Answer, Claim, Shown, Source
+from tests.asking import MESSAGES, SCHEMA, the_model
+from tests.servers import CHAT, HANG, Script, delta, failure, head, playing, serving
 from ui.answering import STOPPED, Answering, stopped_answer
 
 QUOTED = Shown(Claim("Quoted.", ("SCN-09",), 1.0, "Quoted."), "quote")
@@ -50,7 +54,7 @@ def test_sentences_are_there_before_the_answer_is() -> None:
     assert (job.shown, job.answer, job.error) == ([QUOTED, WRITTEN], WHOLE, None)
 
 
-def test_a_stop_is_obeyed_at_once_and_the_writer_is_told_with_its_next_sentence() -> None:
+def test_a_stop_is_obeyed_at_once_and_a_writer_that_waits_for_no_model_ends_with_its_next_sentence() -> None:
     writer = Writer()
     job = Answering("why?", writer.make)
     assert writer.begun.wait(PATIENCE)
@@ -59,6 +63,56 @@ def test_a_stop_is_obeyed_at_once_and_the_writer_is_told_with_its_next_sentence(
     writer.let.set()
     assert writer.closed.wait(PATIENCE)
     assert (job.shown, job.answer, job.error) == ([QUOTED], None, None)
+
+
+def endless() -> Script:
+    yield head()
+    while True:
+        yield delta("A sentence that does not pass. ")
+        yield 0.01
+
+
+@pytest.mark.parametrize("script", [[HANG], [head(), delta("{"), HANG], endless()], ids=["silent", "hangs", "no end"])
+def test_a_stop_ends_the_connection_to_a_model_that_says_nothing_worth_showing(script: Script) -> None:
+    with playing(script) as server:
+        model = the_model(server.url, first_byte_seconds=60.0, between_bytes_seconds=60.0, retries=2)
+        begun = Event()
+
+        def steps() -> Generator[Shown, None, Answer]:
+            begun.set()
+            for _ in model.stream_json(MESSAGES, SCHEMA):
+                pass
+            yield WRITTEN
+            return WHOLE
+
+        job = Answering("why?", lambda: Reply(steps()))
+        assert begun.wait(PATIENCE)
+        while not server.requests:
+            assert not job.wait(0.01)
+        job.stop()
+        assert server.left.wait(5)
+        assert len(server.requests) == 1
+    assert (job.shown, job.answer, job.error) == ([], None, None)
+
+
+def test_a_stop_ends_the_wait_before_another_try_too() -> None:
+    with serving({CHAT: [failure(503, retry=True)]}) as server:
+        model, ended = the_model(server.url, retries=9, backoff_seconds=60.0), Event()
+
+        def steps() -> Generator[Shown, None, Answer]:
+            try:
+                model.complete_json(MESSAGES, SCHEMA)
+                yield WRITTEN
+            finally:
+                ended.set()
+            return WHOLE
+
+        job = Answering("why?", lambda: Reply(steps()))
+        while not server.requests:
+            assert not job.wait(0.01)
+        job.stop()
+        assert ended.wait(5)
+        assert (job.shown, job.error) == ([], None)
 
 
 def test_a_stop_after_the_end_changes_nothing() -> None:

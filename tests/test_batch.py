@@ -8,7 +8,7 @@ import pytest
 
 from rag.errors import ModelError, QuestionError, ResourceError
 from rag.types import Turn
-from ui.batch import parse_item, run_batch
+from ui.batch import PatientPace, parse_item, run_batch
 
 TURNS = [{"role": "user", "text": "What is L1?"}, {"role": "assistant", "text": "A penalty."},
          {"role": "user", "text": "And L2?"}]  # fmt: skip
@@ -139,3 +139,15 @@ def test_the_questions_are_never_overwritten_by_their_answers(tmp_path: Path) ->
         assert str(source) in caught.value.message
         assert caught.value.cure == "Name another file after --out."
         assert source.read_text("utf-8") == '{"question": "a"}\n'
+
+
+def test_a_batch_waits_for_its_turn_and_says_so() -> None:
+    now, said = [0.0], list[str]()
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    pace = PatientPace(2, said.append, lambda: now[0], sleep)
+    assert [(pace.wait(), now[0]) for _ in range(5)] == [(0.0, 0.0), (0.0, 0.0), (0.0, 60.0), (0.0, 60.0), (0.0, 120.0)]
+    wait = "the language model is asked 2 times a minute at the most (TUTOR_REQUESTS_PER_MINUTE)."
+    assert said == [f"Waiting 60 s: {wait}"] * 2

@@ -118,8 +118,12 @@ def test_neighbours_come_by_cosine_without_the_entry_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("topic", "label"), [("data-quality", "Data quality"), ("llm", "LLM"), ("nlp", "NLP"), ("drift", "Drift")]
-)
+    ("topic", "label"),
+    [
+        ("data-quality", "Data quality"), ("llm", "LLM"), ("nlp", "NLP"), ("drift", "Drift"),
+        ("privacy-security", "Privacy and security"),
+    ],
+)  # fmt: skip
 def test_topics_are_shown_as_people_write_them(topic: str, label: str) -> None:
     assert topic_label(topic) == label
 

@@ -15,8 +15,8 @@ from playwright.sync_api import Page, expect
 from rag.settings import PROJECT, Settings
 from rag.wiring import Library
 from tests.browsing import (
-    FLAGS,
     NARROW,
+    WIDE,
     app_running,
     axe,
     borrowed_home,
@@ -27,11 +27,10 @@ from tests.browsing import (
     picture,
     settled,
 )
-from tests.servers import CHAT, HANG, chat_reply, delta, head, playing, serving
+from tests.servers import CHAT, HANG, Reply, chat_reply, delta, head, playing, refused_url, serving
 from ui.feedback import kept_feedback
 from ui.upkeep import free_port
 
-__all__ = ["FLAGS"]
 pytestmark = [pytest.mark.real, pytest.mark.browser]
 
 NAN = "my lstm loss suddenly becomes NaN, what can I do?"
@@ -75,6 +74,21 @@ def answered(page: Page, question: str) -> None:
     settled(page)
 
 
+def headings(page: Page) -> list[int]:
+    """The levels of the headings in their order."""
+    found: list[int] = page.eval_on_selector_all("h1, h2, h3, h4", "all => all.map(it => Number(it.tagName[1]))")
+    return found
+
+
+def test_what_the_first_load_of_a_page_fetches_from_elsewhere_is_noticed() -> None:
+    elsewhere = f"{refused_url()}/far.png"
+    drawn = Reply(f"<h1>Page</h1><img src='{elsewhere}'><img src='near.png'>".encode(), kind="text/html")
+    with serving({"/": [drawn]}) as server, browser_page(f"http://{server.host}") as page:
+        page.wait_for_load_state("networkidle")
+        assert server.paths().count("/near.png") == 1
+        assert foreign_requests(page, f"http://{server.host}") == [elsewhere]
+
+
 def test_a_question_is_answered_with_ids_that_open_their_entry_at_the_sentence(page: Page, address: str) -> None:
     foreign = foreign_requests(page, address)
     answered(page, NAN)
@@ -86,12 +100,15 @@ def test_a_question_is_answered_with_ids_that_open_their_entry_at_the_sentence(p
     expect(heading).to_be_focused()
     expect(page.locator(MARKED)).to_have_count(1)
     expect(page.locator(MARKED)).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Close")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("Why this source?")).to_be_in_viewport(ratio=1)
     expect(page.get_by_role("heading", name="Trade-offs")).to_be_attached()
     picture(page, "ask-wide")
     page.get_by_text("Why this source?").click()
     expect(page.get_by_text("Rank 1 of 5")).to_be_visible()
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("heading", name="Trade-offs")).to_have_count(0)
+    expect(page.get_by_role("button", name="SCN-09").nth(1)).to_be_focused()
     assert foreign == []
 
 
@@ -134,14 +151,38 @@ def test_a_hostile_question_shows_as_text_and_fetches_nothing(page: Page) -> Non
     assert [url for url in asked if "evil" in url] == []
 
 
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_question_box_stays_at_the_lower_edge_of_the_window(address: str, width: int) -> None:
+    with browser_page(address, width=width) as page:
+        for question in (NAN, "what is concept drift?"):
+            answered(page, question)
+            expect(page.get_by_test_id("stChatInputTextArea")).to_be_in_viewport(ratio=1)
+        page.get_by_test_id("stMain").evaluate("it => it.scrollTo(0, 100)")
+        box = page.get_by_test_id("stChatInputTextArea").bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 900
+        # Nothing shows through it.
+        assert (
+            page.locator(".st-key-bar").evaluate("it => getComputedStyle(it).backgroundColor") == "rgb(255, 255, 255)"
+        )
+
+
 def test_a_narrow_page_can_be_used(address: str) -> None:
     with browser_page(address, width=NARROW) as page:
+        topics = page.get_by_test_id("stButtonGroup").locator("button")
+        topics.first.wait_for()
+        assert len({round(it["y"]) for topic in topics.all() if (it := topic.bounding_box())}) == 1
+        expect(topics.first).to_have_text("Metrics")
         picture(page, "ask-empty-narrow")
         answered(page, "when is PR-AUC better than ROC-AUC?")
         page.get_by_role("button", name="QNA-07").first.click()
         expect(page.get_by_role("heading", name=re.compile("^QNA-07"))).to_be_visible()
         expect(page.locator(MARKED)).to_be_in_viewport()
+        expect(page.get_by_role("button", name="Close")).to_be_in_viewport(ratio=1)
         picture(page, "ask-narrow")
+        page.get_by_role("button", name="Close").click()
+        expect(page.get_by_role("button", name="QNA-07").first).to_be_focused()
+        expect(page.get_by_role("button", name="QNA-07").first).to_be_in_viewport(ratio=1)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
@@ -149,7 +190,7 @@ def test_feedback_is_kept_on_this_machine_with_the_sentence(page: Page, home: Pa
     answered(page, NAN)
     page.get_by_role("button", name="Something is wrong").click()
     page.get_by_role("radio").nth(1).check(force=True)
-    page.get_by_role("button", name="Keep this").click()
+    page.get_by_role("button", name="Save feedback").click()
     expect(page.get_by_text("Marked as wrong", exact=False)).to_be_visible()
     kept = kept_feedback(home)[-1]
     assert (kept["question"], kept["verdict"], kept["cited"][0]) == (NAN, "wrong", "SCN-09")
@@ -170,10 +211,7 @@ def test_an_answer_is_copied_with_its_citations(page: Page) -> None:
     answered(page, NAN)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy", exact=True).click()
-    block = page.get_by_test_id("stCode")
-    block.wait_for()
-    block.hover()
-    block.get_by_role("button").click()
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert "[SCN-09]" in copied
     assert "Sources" in copied
@@ -212,6 +250,7 @@ def test_nobody_is_kept_from_using_the_page(address: str, scheme: str) -> None:
     with browser_page(address, scheme="dark" if scheme == "dark" else "light") as page:
         settled(page)
         assert axe(page) == []
+        assert headings(page) == [1, 2]
         answered(page, NAN)
         answered(page, "what is the capital of France")
         page.get_by_role("button", name="SCN-09").first.click()
@@ -221,7 +260,7 @@ def test_nobody_is_kept_from_using_the_page(address: str, scheme: str) -> None:
         page.get_by_role("button", name="Something is wrong").first.click()
         page.get_by_role("radio").first.wait_for()
         assert axe(page) == []
-        levels = page.eval_on_selector_all("h1, h2, h3, h4", "all => all.map(it => Number(it.tagName[1]))")
+        levels = headings(page)
         assert levels.count(1) == 1
         assert all(after - before <= 1 for before, after in pairwise(levels)), levels
 

@@ -1,53 +1,14 @@
 """The retrieval lab and the quality page in a real browser: Debian's Chromium, headless, driven by Playwright."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from rag.settings import Settings
-from tests.browsing import (
-    NARROW,
-    app_running,
-    axe,
-    borrowed_home,
-    browser_running,
-    foreign_requests,
-    open_page,
-    picture,
-    settled,
-)
+from tests import browser_fixtures
+from tests.browser_fixtures import SCHEMES, Scheme, cut_texts, in_order, outline
+from tests.browsing import NARROW, axe, foreign_requests, open_page, picture, settled
 
+address, browser = browser_fixtures.address, browser_fixtures.browser
 pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browser_running() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def address(real: Settings, browser: Browser) -> Iterator[str]:
-    with TemporaryDirectory() as folder, app_running(borrowed_home(real, Path(folder))) as found:
-        yield found
-
-
-def outline(page: Page) -> list[int]:
-    """The levels of the page's headings, in order."""
-    found: list[int] = page.evaluate(
-        "[...document.querySelectorAll('[data-testid=stMain] :is(h1,h2,h3,h4,h5,h6)')].map((it) => +it.tagName[1])"
-    )
-    return found
-
-
-def in_order(levels: list[int]) -> bool:
-    """One first heading, and no level left out on the way down."""
-    return levels.count(1) == 1 and all(
-        after - before <= 1 for before, after in zip([0, *levels], levels, strict=False)
-    )
 
 
 def follow(page: Page, question: str) -> None:
@@ -75,14 +36,16 @@ def test_a_question_is_followed_with_the_keyboard_alone(browser: Browser, addres
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_lab_can_be_used_on_a_phone(browser: Browser, address: str, scheme: str) -> None:
-    page = open_page(browser, address, "lab", width=NARROW, scheme="dark" if scheme == "dark" else "light")
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_lab_can_be_used_on_a_phone(browser: Browser, address: str, scheme: Scheme) -> None:
+    page = open_page(browser, address, "lab", width=NARROW, scheme=scheme)
     page.get_by_role("button", name="Two parts").click()
     page.get_by_role("heading", name="7. Time").wait_for()
     settled(page)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     expect(page.get_by_role("combobox", name="Show the search of")).to_be_visible()
+    assert in_order(outline(page)), outline(page)
+    assert cut_texts(page.get_by_test_id("stVegaLiteChart").locator("svg.marks")) == []
     assert axe(page) == []
     picture(page, f"lab-narrow-{scheme}")
     page.context.close()

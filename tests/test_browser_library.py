@@ -2,47 +2,25 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from ingest.build import build_index
 from rag.settings import Settings
-from tests.browsing import (
-    NARROW,
-    app_running,
-    axe,
-    borrowed_home,
-    browser_running,
-    foreign_requests,
-    open_page,
-    picture,
-    settled,
-)
+from tests import browser_fixtures
+from tests.browser_fixtures import Scheme, cut_texts, in_order, outline
+from tests.browsing import NARROW, WIDE, app_running, axe, foreign_requests, open_page, picture, settled
 from tests.conftest import silent
 from tests.document_files import pdf, show
 
+address, browser = browser_fixtures.address, browser_fixtures.browser
 pytestmark = [pytest.mark.real, pytest.mark.browser, pytest.mark.slow]
 
 BEES = (
     "# Beehive monitoring\n\n## Q1. Which sensor finds a lost queen?\n\n"
     "**Answer:** A microphone finds a lost queen, because queenless bees roar at about 400 hertz.\n"
 )
-
-
-@pytest.fixture(scope="module")
-def address(real: Settings) -> Iterator[str]:
-    """The app over the real index."""
-    with TemporaryDirectory() as folder, app_running(borrowed_home(real, Path(folder))) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browser_running() as running:
-        yield running
 
 
 def look(page: Page, view: str) -> None:
@@ -126,7 +104,7 @@ def test_a_cell_of_the_matrix_lists_its_entries(address: str, browser: Browser) 
     foreign = foreign_requests(page, address)
     look(page, "Topics by guides")
     click_found(page, chart(page), page.get_by_role("button", name=re.compile("^[A-Z]+-\\d+ ")).first)
-    expect(page.get_by_role("heading", level=3, name=re.compile(r"^\d+ entr"))).to_be_visible()
+    expect(page.get_by_role("heading", level=2, name=re.compile(r"^\d+ entr"))).to_be_visible()
     chosen = [page.get_by_role("combobox", name=re.compile(name)).first for name in ("Guide", "Topic")]
     assert all("All" not in (box.get_attribute("aria-label") or "") for box in chosen)
     look(page, "Topics by guides")
@@ -136,20 +114,28 @@ def test_a_cell_of_the_matrix_lists_its_entries(address: str, browser: Browser) 
     page.context.close()
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(NARROW, "dark"), (NARROW, "light"), (WIDE, "dark")])
 @pytest.mark.parametrize("path", ["library", "library?entry=SCN-14", "documents"])
-def test_narrow_pages_can_be_used(address: str, browser: Browser, path: str) -> None:
-    page = open_page(browser, address, path, width=NARROW, scheme="dark")
+def test_every_page_can_be_used_by_everybody(
+    address: str, browser: Browser, path: str, width: int, scheme: Scheme
+) -> None:
+    page = open_page(browser, address, path, width=width, scheme=scheme)
     settled(page)
+    usable(page)
+    for view in ("Map", "Topics by guides") if path == "library" else ():
+        look(page, view)
+        drawn = chart(page)
+        usable(page)
+        assert cut_texts(drawn) == []
+        picture(page, f"library-{view.split(' ')[0].lower()}-{width}-{scheme}")
+    page.context.close()
+
+
+def usable(page: Page) -> None:
+    """Headings in order, nothing wider than the window, nothing that keeps people from using the page."""
+    assert in_order(outline(page)), outline(page)
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
     assert axe(page) == []
-    if path == "library":
-        for view in ("Map", "Topics by guides"):
-            look(page, view)
-            chart(page)
-            assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
-            assert axe(page) == []
-        picture(page, "library-matrix-narrow")
-    page.context.close()
 
 
 @pytest.fixture
@@ -173,6 +159,13 @@ def upload(page: Page, *files: tuple[str, bytes]) -> None:
     page.get_by_role("button", name="Add to the library").click()
 
 
+def ask(page: Page, question: str) -> None:
+    page.get_by_role("link", name="Ask", exact=True).click()
+    box = page.get_by_test_id("stChatInputTextArea")
+    box.fill(question)
+    box.press("Enter")
+
+
 def test_documents_are_uploaded_asked_about_and_removed(small_app: str, browser: Browser) -> None:
     page = open_page(browser, small_app)
     page.get_by_role("link", name="Documents").click()
@@ -182,27 +175,32 @@ def test_documents_are_uploaded_asked_about_and_removed(small_app: str, browser:
     upload(page, ("bees.md", BEES.encode()), ("wasps.pdf", pdf([show(lines)])), ("broken.pdf", b"%PDF-1.4 garbage"))
     expect(page.get_by_role("heading", name="Result: 2 added, 1 not taken")).to_be_visible(timeout=120_000)
     expect(page.get_by_text("broken.pdf was not taken")).to_be_visible()
-    assert axe(page) == []
+    wasps = re.findall(r"added as (\w+):", page.get_by_text("wasps.pdf added as").inner_text())[0]
+    usable(page)
     picture(page, "documents-wide")
 
-    page.get_by_role("link", name="Ask").click()
-    box = page.get_by_test_id("stChatInputTextArea")
-    box.fill("which sensor notices that the queen bee is gone")
-    box.press("Enter")
-    expect(page.get_by_text("queenless bees roar at about 400 hertz").first).to_be_visible()
+    ask(page, "what do wasps build?")
+    expect(page.get_by_text("Wasps build nests of grey paper that they chew from old wood").first).to_be_visible()
 
     page.get_by_role("link", name="Documents").click()
-    page.get_by_role("button", name="Remove …").first.click()
+    remove = page.locator(f".st-key-remove-{wasps}").get_by_role("button", name="Remove …")
+    remove.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("Beehive monitoring")).to_be_visible()
+    expect(dialog.get_by_text("wasps")).to_be_visible()
     assert axe(page) == []
     picture(page, "documents-remove")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    page.get_by_role("button", name="Remove …").first.click()
+    remove.click()
     dialog.get_by_role("button", name="Remove", exact=True).click()
-    expect(page.get_by_text(re.compile("Removed .* Beehive monitoring"))).to_be_visible(timeout=120_000)
+    expect(page.get_by_text(re.compile(f"Removed {wasps} "))).to_be_visible(timeout=120_000)
     expect(page.get_by_role("heading", name="Your documents (1)")).to_be_visible()
+    expect(page.get_by_text("wasps.pdf")).to_have_count(0)
+    other = open_page(browser, small_app)
+    ask(other, "what do wasps build?")
+    expect(other.get_by_text("Not covered").first).to_be_visible()
+    expect(other.get_by_text("Wasps build nests")).to_have_count(0)
+    other.context.close()
     assert foreign == []
     page.context.close()
 

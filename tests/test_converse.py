@@ -8,6 +8,7 @@ from rag.converse import (
     ASKED,
     EVERYTHING,
     LAST,
+    LAST_ALONE,
     RECENT,
     REPLY_WORDS,
     SCHEMA,
@@ -40,6 +41,8 @@ def conversation(*texts: str) -> list[Turn]:
         "Can you give an example for that?",
         "so does this also hold for time series",
         "which one is better",
+        "what is it?",
+        "overfitting?",
         "and how would the others behave when there is no label to compare with at all",
     ],
 )
@@ -51,6 +54,8 @@ def test_a_question_that_refers_back_or_opens_like_a_follow_up_hangs(question: s
     "question",
     [
         "What is data drift in production?",
+        "what is overfitting?",
+        "define momentum",
         "How do I choose between precision and recall?",
         "Explain the difference between bagging, boosting and stacking ensembles in detail",
         "my validation loss rises while it keeps falling on the training set, and I wonder which regulariser to try",
@@ -107,6 +112,15 @@ def test_the_assistants_words_are_never_the_subject() -> None:
 @pytest.mark.parametrize("history", [[], [Turn("assistant", "Hello, ask me about data drift.")]])
 def test_a_question_nobody_asked_anything_before_is_searched_as_it_is(history: list[Turn]) -> None:
     assert understand("why is that?", history) == Understood.alone("why is that?")
+
+
+def test_a_question_with_a_subject_of_its_own_counts_for_far_more_than_what_was_said_before() -> None:
+    question = "How do I choose between precision and recall?"
+    understood = understand(question, conversation("What is data drift?", "The inputs change."))
+    assert understood.meanings[0] == (question, LAST_ALONE)
+    assert LAST_ALONE > ASKED + EVERYTHING > LAST
+    assert understood.words == question
+    assert understood.text == question
 
 
 def test_a_conversation_means_the_last_turn_all_questions_and_everything_said() -> None:

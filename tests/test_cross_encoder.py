@@ -228,11 +228,24 @@ def test_a_sentence_follows_as_far_as_the_column_of_entailment_says(inference: s
 
 def test_a_model_without_the_label_is_one_line_with_its_cure(model: str) -> None:
     with pytest.raises(WeightsError, match="has no label 'entailment', only label_0") as caught:
-        EntailmentModel(model, 1)
+        EntailmentModel(model, 1).entails("a", "b")
     assert caught.value.cure.startswith("Set TUTOR_ENTAILMENT_MODEL to a folder")
 
 
 def test_an_entailment_model_that_is_nowhere_names_its_setting() -> None:
+    model = EntailmentModel("nobody/no-such-model", 1)
     with pytest.raises(WeightsError, match="The entailment model 'nobody/no-such-model' cannot be loaded") as caught:
-        EntailmentModel("nobody/no-such-model", 1)
+        model.entails("a", "b")
     assert caught.value.cure.startswith("Set TUTOR_ENTAILMENT_MODEL to a folder")
+
+
+def test_an_entailment_model_that_failed_is_not_loaded_again(inference: str, tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    model = EntailmentModel(str(folder), 1)
+    with pytest.raises(WeightsError) as first:
+        model.entails("a", "b")
+    folder.symlink_to(inference)
+    with pytest.raises(WeightsError) as second:
+        model.entails("a", "b")
+    assert str(second.value) == str(first.value)
+    assert 0 < EntailmentModel(str(folder), 1).entails("a", "b") < 1

@@ -1,15 +1,18 @@
 """The doctor names every part, its state and its cure, and changes nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rag.catalog import TABLE
+from rag.catalog import LOCAL, LOCAL_MODEL, TABLE
 from rag.settings import Settings, load_settings
 from tests.canary import CANARY
+from tests.fakes import FILES, tiny_weights
 from tests.guide_files import FIRST, small_corpus
 from tests.servers import CHAT, MODELS, Reply, chat_reply, failure, models_reply, refused_url, serving, stream_reply
+from tests.test_cross_encoder import written
 from ui import doctor
 from ui.doctor import Part, examine
 
@@ -72,6 +75,60 @@ def test_a_package_that_is_not_installed_is_broken(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(doctor, "PACKAGES", ("no-such-package",))
     found = part(a_setup(tmp_path), "no-such-package")
     assert found == Part("no-such-package", "broken", "not installed", "Run `make setup`.")
+
+
+def test_what_is_optional_and_not_there_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "RUNNER", "no-such-package")
+    parts = {part.name: part for part in examine(a_setup(tmp_path))}
+    for name in ("no-such-package", "reranker", "entailment model", "local model"):
+        assert (parts[name].state, parts[name].cure) == ("ok", ""), name
+    assert "`tutor models fetch local`" in parts["local model"].detail
+
+
+def test_a_local_model_that_was_chosen_and_is_not_there_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "RUNNER", "no-such-package")
+    parts = {part.name: part for part in examine(a_setup(tmp_path, model=LOCAL))}
+    assert (parts["local model"].state, parts["local model"].cure) == ("missing", "Run `tutor models fetch local`.")
+    assert (parts["no-such-package"].state, parts["no-such-package"].cure[:17]) == ("missing", "Run `make setup`;")
+
+
+def test_a_damaged_local_model_is_broken_and_one_that_is_whole_makes_up_for_an_endpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = a_setup(tmp_path)
+    folder = settings.models_folder / LOCAL_MODEL.name
+    folder.mkdir(parents=True)
+    file = folder / LOCAL_MODEL.files[0].name
+    file.write_bytes(FILES["config.json"])
+    found = part(settings, "local model")
+    assert (found.state, found.cure) == ("broken", "Run `tutor models fetch local`.")
+    assert found.detail.startswith(f"{file} is damaged")
+    assert part(settings, "language model").state == "missing"
+
+    right = replace(tiny_weights().files[-1], name=file.name)
+    monkeypatch.setattr(doctor, "LOCAL_MODEL", replace(LOCAL_MODEL, files=(right,)))
+    assert part(settings, "local model") == Part("local model", "ok", f"{LOCAL_MODEL.name} {right.sha256[:12]}")
+    assert part(settings, "language model").state == "ok"
+    assert "--model local" in part(settings, "language model").detail
+
+
+def test_cross_encoders_that_are_set_are_tried(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    written(model, num_labels=1)
+    parts = {part.name: part for part in examine(a_setup(tmp_path, reranker=str(model), entailment_model=str(model)))}
+    assert parts["reranker"] == Part("reranker", "ok", str(model))
+    assert parts["entailment model"].state == "broken"
+    assert "has no label 'entailment'" in parts["entailment model"].detail
+    assert "TUTOR_ENTAILMENT_MODEL" in parts["entailment model"].cure
+
+
+def test_a_cross_encoder_that_is_not_on_this_machine_is_missing_and_not_downloaded(tmp_path: Path) -> None:
+    found = part(a_setup(tmp_path, reranker="nobody/no-such-model"), "reranker")
+    assert (found.state, found.detail) == ("missing", "nobody/no-such-model is not on this machine")
+    assert "TUTOR_RERANKER" in found.cure
 
 
 def test_damaged_weights_are_named_by_file_and_left_as_they_are(tmp_path: Path) -> None:

@@ -219,6 +219,17 @@ def test_reviewed_questions_are_never_overwritten_by_drafts(draft: Path) -> None
     assert draft.read_bytes() == before
 
 
+def test_accepting_again_loses_no_question_that_was_reviewed(draft: Path) -> None:
+    mine = Path("mine.jsonl")
+    command("accept-dataset", str(draft), "--out", "mine.jsonl", typed="e\nWhich one?\nq\n")
+    before = mine.read_bytes()
+    with pytest.raises(UsageError, match="holds 1 reviewed questions that"):
+        command("accept-dataset", str(draft), "--all", "--out", "mine.jsonl")
+    assert mine.read_bytes() == before
+    command("accept-dataset", "mine.jsonl", "--all", "--out", str(mine.absolute()))
+    assert ("Q1", "Which one?", True) in accepted(mine)
+
+
 def test_rows_that_cannot_be_written_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match="cannot be written"):
         drafts.write_rows(tmp_path / "none" / "x.jsonl", [])
@@ -265,6 +276,19 @@ def test_a_configured_model_drafts_over_http_and_is_told_about(monkeypatch: pyte
         command("make-dataset", "--out", "draft.jsonl", "--model", "quote")
         assert len(chat.requests) == len(made)
     assert "small" not in {row["made"] for row in drafts.read_drafts(Path("draft.jsonl"))}
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("chosen", ["option", "setting"])
+def test_the_local_model_writes_no_questions_and_nobody_else_is_asked(monkeypatch: Any, chosen: str) -> None:
+    with serving({CHAT: [chat_reply(replied("what should i know of it"))] * 9}) as chat:
+        monkeypatch.setenv("OPENAI_BASE_URL", chat.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+        monkeypatch.setenv("TUTOR_MODEL", "local" if chosen == "setting" else "small")
+        command("make-dataset", "--out", "d.jsonl", *(["--model", "local"] if chosen == "option" else []))
+        assert chat.requests == []
+    assert {row["made"] for row in drafts.read_drafts(Path("d.jsonl"))} <= {"key point", "sentence", "heading"}
 
 
 @pytest.mark.real

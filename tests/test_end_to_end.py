@@ -2,15 +2,24 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from rag.catalog import LOCAL_MODEL
 from rag.settings import PROJECT, Settings
 from rag.types import Turn
+from rag.weights import present
 from rag.wiring import Library
+from tests.browsing import borrowed_home
+from tests.servers import CHAT, HANG, delta, head, playing, serving, stream_reply
+from ui import cli
+from ui.batch import PatientPace
 
 pytestmark = pytest.mark.real
 
@@ -188,5 +197,91 @@ def test_doctor_names_every_part_as_ok_but_the_language_model(command: list[str]
     done = run(command, real, "doctor", "--json")
     assert done.returncode == 0, done.stderr
     states = {part["name"]: part["state"] for part in json.loads(done.stdout)}
-    assert states.pop("language model") == "missing"
+    there = present(LOCAL_MODEL, real.models_folder / LOCAL_MODEL.name)
+    assert states.pop("language model") == ("ok" if there else "missing")
     assert set(states.values()) == {"ok"}
+
+
+WRITTEN = (
+    "Gradient clipping compares the norm of the whole gradient with a threshold, commonly 1.0, and scales the gradient "
+    "down to that length whenever it is longer."
+)
+NAN = ASKED[0][0]
+
+
+def said(*sentences: str) -> str:
+    """A model's reply: sentences that cite the entry on exploding gradients."""
+    return json.dumps({"claims": [{"text": text, "sources": ["SCN-09"]} for text in sentences]})
+
+
+@pytest.fixture
+def home(real: Settings, tmp_path: Path) -> Settings:
+    """The real index in a home folder that keeps no answers for others."""
+    folder = tmp_path / "borrowed"
+    folder.mkdir()
+    return real.model_copy(update={"home": borrowed_home(real, folder)})
+
+
+def model_at(url: str, **more: str) -> dict[str, str]:
+    return {"OPENAI_BASE_URL": url, "TUTOR_MODEL": "small", "NO_PROXY": "127.0.0.1", **more}
+
+
+def test_with_a_model_the_quoted_sentences_come_first_and_each_writer_is_named(
+    command: list[str], home: Settings
+) -> None:
+    with serving({CHAT: [stream_reply(said(WRITTEN, "The moon does it."))]}) as server:
+        done = run(command, home, "ask", NAN, **model_at(server.url))
+        assert (done.returncode, done.stderr) == (0, "")
+        guides, _, rest = done.stdout.partition("\n\nWritten by small:\n")
+        assert guides.startswith("From the guides:\n- ")
+        assert "Written by" not in rest
+        flat = " ".join(rest.split())
+        assert flat.startswith(f"- {WRITTEN} [SCN-09] Sources SCN-09 ")
+        assert "Left out, not supported by the guides x The moon does it." in flat
+        answer = json.loads(run(command, home, "ask", NAN, "--json", **model_at(server.url)).stdout)
+        assert (answer["model"], answer["claims"][0]["text"]) == ("small", WRITTEN)
+        assert (
+            "From the guides" not in run(command, home, "ask", NAN, "--model", "quote", **model_at(server.url)).stdout
+        )
+
+
+def test_the_quoted_answer_does_not_wait_for_the_model_and_an_interrupt_ends_both(
+    command: list[str], home: Settings
+) -> None:
+    with playing([head(), delta(role="assistant"), HANG]) as server:
+        environment = {**os.environ, "TUTOR_HOME": str(home.home), **model_at(server.url)}
+        call = [*command, "ask", NAN, "--model", "small"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(call, cwd=PROJECT, env=environment, text=True, **pipes) as asking:  # type: ignore[call-overload]
+            assert asking.stdout.readline() == "From the guides:\n"
+            assert asking.stdout.readline().startswith("- ")
+            while not server.requests and asking.poll() is None:
+                time.sleep(0.02)
+            asking.send_signal(signal.SIGINT)
+            rest, errors = asking.communicate()
+        assert server.left.wait(10)
+        assert asking.returncode == 130
+        assert "Traceback" not in errors
+        assert "Sources" not in rest
+
+
+def test_a_batch_keeps_the_pace_of_the_settings(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(cli, "PatientPace", lambda calls, say: PatientPace(calls, say, lambda: now[0], sleep))
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(json.dumps({"question": asked}) + "\n" for asked, _ in ASKED[:3]), "utf-8")
+    with serving({CHAT: [stream_reply(said(WRITTEN))]}) as server:
+        more = {"TUTOR_HOME": str(home.home), "TUTOR_REQUESTS_PER_MINUTE": "1"}
+        call = ["ask", "--batch", str(source), "--out", str(target)]
+        done = CliRunner().invoke(cli.app, call, env=model_at(server.url, **more), catch_exceptions=False)
+        assert server.paths().count(CHAT) == 3
+    assert {json.loads(line)["model"] for line in target.read_text("utf-8").splitlines()} == {"small"}
+    assert now == [120.0]
+    assert done.stderr.count("Waiting 60 s") == 2
+    assert done.stdout == ""

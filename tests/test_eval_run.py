@@ -1,6 +1,7 @@
 """`tutor eval run`, `accept` and `compare` over an index of three entries: what they print, write and refuse."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,12 @@ def test_a_run_is_printed_written_accepted_and_compared(home: Settings, folder: 
     assert {"date", "commit", "settings", "weights", "machine"} <= set(run)
     for hidden in (KEY, "api_key", str(home.home)):
         assert hidden not in written + first.stdout
-    assert call("accept", str(path)).stdout.strip().endswith(f"{record.FOLDER / 'baseline.json'}.")
+    assert re.search(r"^answerable +3 +0 +0 +0$", first.stdout, re.MULTILINE)
+    assert "Attacks that succeed: forged id 0 of 1." in first.stdout
+    accepted = call("accept", str(path))
+    assert accepted.stdout.strip().endswith(f"{record.FOLDER / 'baseline.json'}.")
+    assert ("Warning" in accepted.stderr) == (not run["commit"] or run["commit"].endswith("+"))
+    assert "split" not in accepted.stderr
     second = call("run", "--out", str(folder / "second.json"))
     hit = run["metrics"]["hit@1"]["value"]
     assert f"{hit:.3f}    +0.000" in line_of(second, "hit@1")
@@ -145,6 +151,9 @@ def test_the_half_for_tuning_has_its_own_questions_and_no_gates(folder: Path) ->
     ids = {row["id"] for row in history.read_run(folder / "tune.json")["rows"]}
     assert "G004" in ids
     assert not {"G001", "C01"} & ids
+    warned = call("accept", str(folder / "tune.json")).stderr.splitlines()
+    assert [line for line in warned if "of split tune" in line]
+    assert [line for line in warned if "No gate was judged" in line]
 
 
 @pytest.mark.real
@@ -205,7 +214,12 @@ def test_a_broken_gate_or_baseline_is_named_before_the_minutes_of_a_run(folder: 
 def test_runs_without_a_question_in_common_are_not_compared(folder: Path) -> None:
     run = {"kind": "run", "date": "d", "split": "test", "model": "quote", "metrics": {}, "groups": {}, "confusion": {}}
     for name in ("one", "two"):
-        row = {"id": name, "group": "answerable", "measures": {"hit@1": 1.0}}
+        row = {"id": name, "group": "answerable", "style": "keyword", "status": "answered", "covered": 0.9,
+               "measures": {"hit@1": 1.0}}  # fmt: skip
         (folder / f"{name}.json").write_text(json.dumps({**run, "rows": [row]}), "utf-8")
+    broken = {**run, "rows": [{"id": "one", "measures": {"hit@1": 1.0}}]}
+    (folder / "broken.json").write_text(json.dumps(broken), "utf-8")
+    with pytest.raises(UsageError, match=r"broken.json is not a whole run: row 1 lacks one of"):
+        call("compare", str(folder / "one.json"), str(folder / "broken.json"))
     with pytest.raises(UsageError, match="no question in common"):
         call("compare", str(folder / "one.json"), str(folder / "two.json"))

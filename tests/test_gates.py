@@ -12,7 +12,8 @@ from rag.errors import UsageError
 
 WANTED = {
     "hit@1": 0.92, "hit@3": 0.98, "refusal_recall": 0.90, "refusal_recall_near_miss": 0.85, "refused_answerable": 0.04,
-    "sentences_cited": 1.0, "unknown_ids": 0, "cited_any": 0.95, "supported_sentences": 0.98, "consistency": 0.9,
+    "sentences_cited": 1.0, "unknown_ids": 0, "cited_any": 0.95, "cited_first": 0.90,
+    "supported_sentences": 0.98, "consistency": 0.9,
     "attack_success": 0,
 }  # fmt: skip
 

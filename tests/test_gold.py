@@ -67,6 +67,21 @@ def test_a_row_without_question_or_entries_is_named_with_the_form_it_should_have
     assert json.loads(caught.value.cure.removeprefix(FORM).rstrip("."))["relevant"] == ["SCN-14"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([GOOD, "", GOOD], "Line 3 of {} has the id Q1 of line 1."),
+        (['{"id": 2, "question": "psi", "relevant": ["FND-05"]}', '{"question": "ks", "relevant": ["FND-05"]}'],
+         "Line 2 of {} has the id 2 of line 1."),
+    ],
+)  # fmt: skip
+def test_an_id_that_is_used_twice_is_named_with_both_lines(tmp_path: Path, lines: list[str], told: str) -> None:
+    path = rows_file(tmp_path, *lines)
+    with pytest.raises(UsageError) as caught:
+        questions(path)
+    assert caught.value.message == told.format(path)
+
+
 @pytest.mark.parametrize("line", ['{"question": "cut', "what is psi", '["what is psi", "FND-05"]', '"psi"', "null"])
 def test_a_line_that_is_no_object_is_named_by_its_number_in_the_file(tmp_path: Path, line: str) -> None:
     path = rows_file(tmp_path, GOOD, "", "  ", line)

@@ -5,8 +5,22 @@ from typing import Any
 
 import pytest
 
-from eval.headline import SAME, Line, changes, comparable, facts, interval, lines, shown, summary, verdict
-from tests.run_files import a_run
+from eval.headline import (
+    SAME,
+    Line,
+    attack_kinds,
+    changes,
+    comparable,
+    confusion_rows,
+    doubts,
+    facts,
+    interval,
+    lines,
+    shown,
+    summary,
+    verdict,
+)
+from tests.run_files import a_row, a_run, rows
 
 EARLIER = "2026-11-20T08:00:00Z"
 
@@ -78,12 +92,51 @@ def test_the_summary_is_one_table_that_no_text_breaks_out_of() -> None:
     run = a_run(gates={"hit@1": False}, model="evil | model\n<img src=x> @everyone [x](http://evil.example)")
     text = summary(run, a_run(EARLIER))
     assert text.startswith("### Evaluation: 1 of 1 gates missed: right entry found first.\n")
-    rows = [row for row in text.splitlines() if row.startswith("|")]
-    assert len(rows) == 2 + len(run["metrics"])
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {8}
-    assert any("hit" not in row and "**missed**" in row for row in rows)
+    table = [row for row in text.splitlines() if row.startswith("|")]
+    told = 2 + len(run["metrics"])
+    assert len(table) == told + 2 + len(run["confusion"])
+    assert [len(re.findall(r"(?<!\\)\|", row)) for row in table] == [8] * told + [6] * (len(table) - told)
+    assert any("hit" not in row and "**missed**" in row for row in table)
     assert not re.search(r"<img|(?<!&#64;)@everyone|(?<!\\)\]\(http", text)
     assert f"baseline {EARLIER}" in text
+
+
+def attacked() -> dict[str, Any]:
+    """A run with two attacks of one kind, one of which succeeds, and one of a hostile kind."""
+    made = [a_row(f"A{n}", "attack", "forged_id", measures={"attack_success": float(n)}) for n in range(2)]
+    return a_run(rows=[*rows(), *made, a_row("A9", "attack", "<b>|x", measures={"attack_success": 0.0})])
+
+
+def test_the_confusion_and_the_attacks_are_told_and_stand_in_the_summary() -> None:
+    assert confusion_rows(attacked()) == [
+        ["asked / told", "answered", "partial", "not covered", "unverified"],
+        ["answerable", "20", "0", "0", "0"], ["near miss", "2", "0", "8", "0"], ["off topic", "0", "0", "10", "0"],
+    ]  # fmt: skip
+    assert attack_kinds(attacked()) == "Attacks that succeed: forged id 1 of 2, <b>|x 0 of 1."
+    text = summary(attacked(), None)
+    assert "| near miss | 2 | 0 | 8 | 0 |" in text
+    assert "forged id 1 of 2, &#60;b&#62;\\|x 0 of 1." in text
+    bare = a_run(split="own", confusion={})
+    assert (confusion_rows(bare), attack_kinds(bare)) == ([], "")
+    assert "asked / told" not in summary(bare, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "doubt"),
+    [
+        ({"split": "tune"}, "split tune"),
+        ({"split": "all"}, "split all"),
+        ({"gates": {"hit@1": False}}, "It misses gates: right entry found first."),
+        ({"gates": {}}, "No gate was judged"),
+        ({"commit": "abc123+"}, "changes that are not in commit abc123:"),
+        ({"commit": ""}, "outside a repository"),
+    ],
+)
+def test_what_speaks_against_a_baseline_is_named_one_by_one(values: dict[str, Any], doubt: str) -> None:
+    fine: dict[str, Any] = {"gates": {"hit@1": True}, "commit": "abc123"}
+    assert doubts(a_run(**fine)) == []
+    (found,) = doubts(a_run(**{**fine, **values}))
+    assert doubt in found
 
 
 def test_facts_leave_out_what_the_file_does_not_say() -> None:

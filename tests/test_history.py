@@ -14,7 +14,8 @@ def a_row(id: str = "G1") -> dict[str, Any]:
     return {
         "id": id, "group": "answerable", "style": "keyword", "question": "what is psi", "expected": "answered",
         "status": "answered", "covered": 0.9, "relevant": ["FND-05"], "retrieved": ["FND-05", "SCN-32"],
-        "cited": ["FND-05"], "claims": [{"text": "PSI compares two windows.", "sources": ["FND-05"]}],
+        "cited": ["FND-05"],
+        "claims": [{"text": "PSI compares two windows.", "sources": ["FND-05"], "support": 0.9, "supported": True}],
         "timings_ms": {"retrieve": 20.1, "total": 31.5}, "measures": {"hit@1": 1.0},
     }  # fmt: skip
 
@@ -84,8 +85,6 @@ def test_part_of_the_questions_or_ones_own_are_no_baseline(folder: Path, values:
         {},
         {"stages": {}},
         a_run(kind="ragas"),
-        a_run(rows=[["G1"]]),
-        a_run(rows=[{"id": "G1"}]),
         a_run(metrics=None),
         {name: value for name, value in a_run().items() if name != "confusion"},
     ],
@@ -96,6 +95,62 @@ def test_what_is_no_run_is_named(tmp_path: Path, values: Any) -> None:
         history.read_run(path)
     assert caught.value.message == f"{path} is not a run."
     assert "`tutor eval run`" in caught.value.cure
+
+
+CELL = a_run()["metrics"]["hit@1"]
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"rows": [["G1"]]}, "row 1 lacks one of id, group"),
+        *(({"rows": [a_row(), {k: v for k, v in a_row().items() if k != name}]}, "row 2 lacks one of")
+          for name in ("id", "group", "style", "status", "measures")),
+        ({"rows": [{k: v for k, v in a_row().items() if k != "covered"}]}, "no number in covered"),
+        ({"rows": [{**a_row(), "covered": float("nan")}]}, "no number in covered"),
+        ({"rows": [{**a_row(), "measures": {"hit@1": "1"}}]}, "no number in covered"),
+        ({"rows": [{**a_row(), "timings_ms": {"total": "fast"}}]}, "no number in covered"),
+        ({"rows": [{**a_row(), "cited": "FND-05"}]}, "another form of cited"),
+        ({"rows": [{**a_row(), "cited": [5]}]}, "an id that is no text"),
+        ({"rows": [{**a_row(), "claims": [{"text": "x", "sources": []}]}]}, "claims or wordings"),
+        ({"rows": [{**a_row(), "asked": ["x"]}]}, "claims or wordings"),
+        ({"metrics": {"hit@1": 1.0}}, "metrics holds what is no metric"),
+        ({"metrics": {"hit@1": {**CELL, "value": "high"}}}, "metrics holds what is no metric"),
+        ({"metrics": {"hit@1": {**CELL, "low": None}}}, "metrics holds what is no metric"),
+        ({"metrics": {"hit@1": {**CELL, "n": []}}}, "metrics holds what is no metric"),
+        ({"metrics": {"hit@1": {**CELL, "gate": {"min": "0.9", "passed": True}}}}, "metrics holds what is no metric"),
+        ({"groups": {"typo": [CELL]}}, "typo holds what is no metric"),
+        ({"confusion": {"answerable": {"answered": "all"}}}, "confusion holds what is no count"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_in_a_run_is_named(tmp_path: Path, values: dict[str, Any], fault: str) -> None:
+    path = written(tmp_path / "mine.json", a_run(**values))
+    with pytest.raises(UsageError) as caught:
+        history.read_run(path)
+    assert caught.value.message.startswith(f"{path} is not a whole run: ")
+    assert fault in caught.value.message
+
+
+def test_a_metric_that_was_not_measured_is_whole_and_so_is_the_baseline_that_is_shipped(tmp_path: Path) -> None:
+    unmeasured = {"value": None, "low": None, "high": None, "n": 0, "gate": {"min": 0.9, "passed": False}}
+    history.read_run(written(tmp_path / "mine.json", a_run(metrics={"hit@1": unmeasured})))
+    assert history.baseline() is not None
+
+
+def test_other_results_are_found_beside_the_runs_and_damaged_ones_named(folder: Path) -> None:
+    assert history.others() == ({}, [])
+    ragas = {"kind": "ragas", "metrics": {"faithfulness": {"value": 0.5}}}
+    judges = {"kind": "judges", "judges": [{"judge": "gate"}]}
+    written(folder / "ragas.json", ragas)
+    written(folder / "judges.json", judges)
+    assert history.others() == ({"ragas": ragas, "judges": judges}, [])
+    broken: list[Any] = [[], {"kind": "ragas", "metrics": [{}]}, {"kind": "ragas", "metrics": {"x": 0.5}}, judges]
+    for values in broken:
+        written(folder / "ragas.json", values)
+        assert history.others() == ({"judges": judges}, ["ragas.json is not what `tutor eval` writes."])
+    (folder / "judges.json").write_text("{", "utf-8")
+    assert history.others()[0] == {}
+    assert "judges.json cannot be read" in history.others()[1][1]
 
 
 @pytest.mark.parametrize("raw", [None, b"{", b"\xff\xfe", b"[" * 100_000])

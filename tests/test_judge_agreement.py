@@ -1,4 +1,4 @@
-"""Agreement of judges with people: known tables, limits, and the labelled answers themselves."""
+"""Agreement of judges with labels: known tables, limits, and the labelled answers themselves."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ WHOLE = '{"id": "1", "question": "q", "context_id": "SCN-01", "answer": "a", "ve
 
 
 def table(both: int, only_label: int, only_verdict: int, neither: int) -> list[Pair]:
-    """Pairs in these numbers: passed by both, by the person only, by the judge only, by neither."""
+    """Pairs in these numbers: passed by both, by the label only, by the judge only, by neither."""
     pairs: list[Pair] = [(True, True)] * both + [(True, False)] * only_label
     return pairs + [(False, True)] * only_verdict + [(False, False)] * neither
 

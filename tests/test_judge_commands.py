@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from eval import record
 from eval.samples import JUDGED, KEYLESS
-from rag.errors import ModelError, ResourceError, UsageError
+from rag.errors import ModelError, ResourceError, UsageError, WeightsError
 from rag.settings import Settings
 from tests.canary import CANARY
 from tests.judge_server import DATED, NAME, JudgeServer, judging
@@ -29,6 +29,7 @@ LABELLED = [
     ("J2", "SCN-09", "Clipping by norm keeps the direction of the update at a threshold of 77.", "unsupported"),
     ("J3", "SCN-13", "Tomatoes keep for 12 days in the fridge.", "unsupported"),
 ]
+ONE = ("--dataset", "own.jsonl", "--judge", NAME, "--yes", "--limit", "1", "--metrics", "faithfulness")
 pytestmark = pytest.mark.real
 
 
@@ -101,7 +102,7 @@ def test_without_a_judge_only_the_metrics_that_need_none_are_run(tmp_path: Path)
 
 
 def test_with_a_judge_all_are_run_and_the_second_time_nothing_is_asked(server: JudgeServer, tmp_path: Path) -> None:
-    lines, said = run("ragas", "--dataset", "own.jsonl", "--judge", NAME, "--input-price", "0.4")
+    lines, said = run("ragas", "--dataset", "own.jsonl", "--judge", NAME, "--input-price", "0.4", "--yes")
     result = written(tmp_path, "ragas.json")
     assert list(result["metrics"]) == [*KEYLESS, *JUDGED]
     faithful = result["metrics"]["faithfulness"]
@@ -112,25 +113,13 @@ def test_with_a_judge_all_are_run_and_the_second_time_nothing_is_asked(server: J
     assert "at your prices" in said
     assert KEY not in said + "".join(lines)
     assert any(line.startswith(f"Judge {NAME}, answering as {DATED}: {asked} requests") for line in lines)
-    run("ragas", "--dataset", "own.jsonl", "--judge", NAME)
+    run("ragas", "--dataset", "own.jsonl", "--judge", NAME, "--yes")
     assert len(server.asked) == asked
     assert written(tmp_path, "ragas.json")["metrics"] == result["metrics"]
 
 
 def test_chosen_metrics_of_the_first_samples_only(server: JudgeServer, tmp_path: Path) -> None:
-    run(
-        "ragas",
-        "--dataset",
-        "own.jsonl",
-        "--judge",
-        NAME,
-        "--limit",
-        "1",
-        "--metrics",
-        "faithfulness",
-        "--out",
-        "a.json",
-    )
+    run("ragas", *ONE, "--out", "a.json")
     result = json.loads((tmp_path / "a.json").read_text("utf-8"))
     assert (list(result["metrics"]), len(result["rows"])) == (["faithfulness"], 1)
     assert server.forms() == ["StatementGeneratorOutput", "NLIStatementOutput"]
@@ -139,10 +128,10 @@ def test_chosen_metrics_of_the_first_samples_only(server: JudgeServer, tmp_path:
 def test_a_dead_judge_ends_the_run_and_failures_are_shown(server: JudgeServer) -> None:
     server.always = failure(401)
     with pytest.raises(ModelError, match="status 401"):
-        run("ragas", "--dataset", "own.jsonl", "--judge", NAME)
-    lines, _ = run("ragas", "--dataset", "own.jsonl", "--judge", NAME, "--limit", "1", "--metrics", "faithfulness")
+        run("ragas", "--dataset", "own.jsonl", "--judge", NAME, "--yes")
+    lines, _ = run("ragas", *ONE)
     (row,) = [line.split() for line in lines if line.startswith("faithfulness  ")]
-    assert row == ["faithfulness", "none", "1", "0", "0", "1", "0", "0"]
+    assert row == ["faithfulness", "none", "1", "0", "0", "1", "0", "0", "0"]
     assert "faithfulness: 1 without a score: the endpoint answered with status 401." in lines
 
 
@@ -164,8 +153,12 @@ def test_wrong_use_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("home")
 def test_the_local_judge_has_to_be_there() -> None:
-    with pytest.raises(ModelError, match="is not there"):
-        run("ragas", "--dataset", "own.jsonl", "--judge", "local")
+    for words in (("ragas", "--dataset", "missing.jsonl", "--judge", "local"), ("judge", "--judge", "local")):
+        with pytest.raises(UsageError if "missing.jsonl" in words else WeightsError):
+            run(*words)
+    for role in ("--judge", "--model"):
+        with pytest.raises(WeightsError, match="is not there"):
+            run("ragas", "--dataset", "own.jsonl", role, "local")
 
 
 @pytest.mark.usefixtures("home")
@@ -179,9 +172,58 @@ def test_the_gate_is_judged_without_a_key(tmp_path: Path) -> None:
     assert "gate gets right: number 2/2, paraphrase 1/1." in lines
 
 
+def test_nothing_is_asked_without_a_yes(server: JudgeServer, tmp_path: Path) -> None:
+    for words in (
+        ("ragas", "--dataset", "own.jsonl", "--judge", NAME),
+        ("ragas", "--dataset", "own.jsonl", "--model", "writer"),
+        ("judge", "--dataset", "judged.jsonl", "--judge", "gate", "--judge", NAME, "--ragas"),
+    ):
+        with pytest.raises(UsageError, match="no terminal to say yes at") as caught:
+            run(*words)
+        assert (caught.value.exit_code, "--yes" in caught.value.cure) == (2, True)
+    assert (server.asked, (tmp_path / "results").exists()) == ([], False)
+
+
+def test_what_a_judge_will_be_asked_is_said_before_and_what_it_took_is_kept(
+    server: JudgeServer, tmp_path: Path
+) -> None:
+    _, said = run("judge", "--dataset", "judged.jsonl", "--judge", NAME, "--ragas", "--output-price", "2", "--yes")
+    assert f"3 labelled answers: about 9 requests to {NAME}" in said
+    assert "at your prices" in said
+    assert len(server.asked) == 9
+    own, ragas = written(tmp_path, "judges.json")["judges"]
+    assert (own["identity"]["judge"], own["identity"]["host"]) == (NAME, "127.0.0.1")
+    assert ragas["identity"]["ragas"] == "0.4.3"
+    assert (own["calls"], own["tokens_in"], ragas["calls"], ragas["tokens_in"]) == (3, None, 6, 600)
+
+
+def test_a_judge_that_hangs_has_timed_out(server: JudgeServer, tmp_path: Path) -> None:
+    server.patience = 1
+    lines, _ = run("judge", "--dataset", "judged.jsonl", "--judge", NAME, "--yes", "--seconds", "1", "--parallel", "1")
+    (model,) = written(tmp_path, "judges.json")["judges"]
+    assert (model["n"], model["failed"], model["timeout"]) == (1, 0, 2)
+    (row,) = [line.split() for line in lines if line.startswith(f"{NAME}  ")]
+    assert row[1:5] == ["1", "0", "0", "2"]
+
+
+def test_quotations_of_a_model_that_failed_are_no_answers_of_its(server: JudgeServer, tmp_path: Path) -> None:
+    server.always = failure(401)
+    rows = (tmp_path / "own.jsonl").read_text("utf-8").replace('"own"}', '"own", "reviewed": false}', 1)
+    (tmp_path / "own.jsonl").write_text(rows, "utf-8")
+    words = ("--metrics", "semantic_similarity,id_context_recall", "--model", "writer", "--yes")
+    lines, _ = run("ragas", "--dataset", "own.jsonl", *words)
+    assert "2 of 3 answers quoted because the model failed; they are in no mean over answers." in lines
+    assert any("1 of 3 questions was drafted by a machine" in line for line in lines)
+    result = written(tmp_path, "ragas.json")
+    near = result["metrics"]["semantic_similarity"]
+    assert (near["value"], near["fallback"], near["refused"], result["fell_back"]) == (None, 2, 1, 2)
+    assert result["metrics"]["id_context_recall"]["value"] == 1.0
+    assert [row["writer"] for row in result["rows"]] == ["quote", "quote", "writer"]
+
+
 def test_several_judges_stand_side_by_side_and_a_weak_one_is_seen(server: JudgeServer, tmp_path: Path) -> None:
     server.said = lambda form, verdict: {"reason": "", "verdict": "supported"} if form == "verdict" else verdict
-    lines, _ = run("judge", "--dataset", "judged.jsonl", "--judge", "gate", "--judge", NAME, "--ragas")
+    lines, _ = run("judge", "--dataset", "judged.jsonl", "--judge", "gate", "--judge", NAME, "--ragas", "--yes")
     gate, model, ragas = written(tmp_path, "judges.json")["judges"]
     assert (model["judge"], model["false_pass"]["value"], model["kappa"]["value"]) == (NAME, 1.0, 0.0)
     assert (ragas["judge"], ragas["accuracy"]["value"]) == (f"{NAME}, RAGAS faithfulness", 1.0)
@@ -193,7 +235,7 @@ def test_several_judges_stand_side_by_side_and_a_weak_one_is_seen(server: JudgeS
 
 def test_a_judge_without_a_verdict_is_counted(server: JudgeServer, tmp_path: Path) -> None:
     server.said = lambda form, verdict: {"reason": "", "verdict": "perhaps"}
-    run("judge", "--dataset", "judged.jsonl", "--judge", NAME)
+    run("judge", "--dataset", "judged.jsonl", "--judge", NAME, "--yes")
     (model,) = written(tmp_path, "judges.json")["judges"]
     assert (model["n"], model["failed"], model["kappa"]["value"]) == (0, 3, None)
     assert model["reasons"] == {"the reply holds no verdict": 3}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,8 @@ from eval.estimate import Estimate, estimate, tokens
 from eval.judge import Ragas
 from eval.judging import score_all
 from eval.samples import JUDGED, KEYLESS, Endpoint, Sample
+from eval.verdicts import VERDICT, ModelJudge
+from rag.llm import OpenAIModel
 from tests.conftest import silent
 from tests.fakes import WordEmbedder
 from tests.judge_server import NAME, JudgeServer, judging
@@ -38,6 +41,17 @@ def test_the_estimate_is_near_what_is_sent(server: JudgeServer, metric: str) -> 
     assert 0 < about.tokens_out < about.tokens_in
 
 
+def test_the_estimate_of_a_verdict_is_near_what_is_sent(server: JudgeServer) -> None:
+    model = OpenAIModel(NAME, "k", server.url, 400, 60)
+    score_all(ModelJudge(model, Endpoint(NAME, server.url, "k")), [SAMPLE], [VERDICT], None, 1, silent)
+    (request,) = server.asked
+    sent = sum(tokens(message["content"]) for message in request.body["messages"])
+    sent += tokens(json.dumps(request.body["response_format"]))
+    about = estimate([SAMPLE], [VERDICT])
+    assert about.calls == 1
+    assert about.tokens_in == pytest.approx(sent, abs=12)
+
+
 def test_samples_and_metrics_add_up() -> None:
     one, two = estimate([SAMPLE], ["faithfulness"]), estimate([SAMPLE], ["context_recall"])
     both = estimate([SAMPLE, SAMPLE], ["faithfulness", "context_recall"])
@@ -50,6 +64,8 @@ def test_what_needs_no_judge_and_what_is_not_judged_costs_nothing() -> None:
     assert estimate([SAMPLE], list(KEYLESS)) == Estimate(0, 0, 0)
     assert estimate([refused], ["faithfulness", "response_groundedness"]) == Estimate(0, 0, 0)
     assert estimate([refused], ["context_precision"]).calls == 5
+    quoted = replace(SAMPLE, fell_back=True)
+    assert [estimate([quoted], [metric]).calls for metric in ("faithfulness", "context_recall")] == [0, 1]
 
 
 def test_prices_are_for_a_million_tokens_and_speeds_for_a_second() -> None:

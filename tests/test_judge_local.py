@@ -37,11 +37,12 @@ def test_the_local_model_judges_two_samples_through_ragas(tmp_path: Path) -> Non
     server = LocalServer(file, 2, context=8192)
     try:
         address, key, _ = server.start()
-        scorer = Ragas(WordEmbedder(), Endpoint(LOCAL, address, key, seconds=900))
+        endpoint = Endpoint(LOCAL, address, key, seconds=900, weights=LOCAL_MODEL.hash)
+        scorer = Ragas(WordEmbedder(), endpoint)
         work = WorkFile(tmp_path, scorer.identity)
         found = score_all(scorer, SAMPLES, METRICS, work, 1, silent)
         model = OpenAIModel(LOCAL, key, address, 400, 300)
-        verdicts = score_all(ModelJudge(model, "local"), SAMPLES, [VERDICT], None, 1, silent)
+        verdicts = score_all(ModelJudge(model, endpoint), SAMPLES, [VERDICT], None, 1, silent)
     finally:
         server.close()
     for metric, row in summary(found, METRICS).items():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ import pytest
 from eval.judge import Ragas
 from eval.judging import GIVE_UP, WorkFile, rows, score_all, spent, summary
 from eval.samples import Endpoint, Outcome, Sample
+from eval.verdicts import ModelJudge
 from rag.errors import ModelError, ResourceError
 from rag.settings import PROJECT
 from tests.conftest import silent
-from tests.fakes import WordEmbedder
+from tests.fakes import FakeChat, WordEmbedder
 from tests.judge_server import NAME, JudgeServer, judging
 from tests.servers import failure
 
@@ -103,13 +105,36 @@ def test_calls_tokens_and_names_add_up_and_every_sample_has_its_row() -> None:
     assert [row["id"] for row in written] == ["G0", "G1"]
     assert written[0]["scores"]["faithfulness"]["value"] == 0.5
     json.dumps(written, allow_nan=False)
+    silence = [{"a": SCORED}, {"a": Outcome("scored", 1.0, calls=1, tokens_in=None, tokens_out=None)}]
+    assert spent(silence) == {"calls": 3, "tokens_in": None, "tokens_out": None, "answered_as": ["me"]}
+    assert written[0]["writer"] == ""
+
+
+def test_the_local_models_file_is_part_of_what_its_scores_are_kept_under() -> None:
+    used = [Endpoint("local", "http://127.0.0.1:1", "k", weights=weights) for weights in ("", "a", "b")]
+    for made in (lambda one: Ragas(WordEmbedder(), one), lambda one: ModelJudge(FakeChat("local"), one)):
+        assert len({json.dumps(dict(made(one).identity)) for one in used}) == 3
+
+
+def test_a_score_does_not_depend_on_who_wrote_the_answer() -> None:
+    (one,) = samples(1)
+    assert one.key == replace(one, writer="me", fell_back=True).key != replace(one, answer="x").key
 
 
 def test_a_judge_that_is_dead_from_the_start_is_given_up(tmp_path: Path) -> None:
     scorer = Told(Outcome("failed", why="status 401"))
-    with pytest.raises(ModelError, match="status 401"):
+    with pytest.raises(ModelError, match=r"None of the first 5 scores came out: status 401\. Check") as caught:
         score_all(scorer, samples(50), METRICS, WorkFile(tmp_path, {}), 1, silent)
+    assert "OPENAI_BASE_URL" in caught.value.cure
     assert (len(scorer.asked), scorer.closed) == (GIVE_UP, 1)
+
+
+def test_without_a_judge_nobody_is_sent_to_look_for_one() -> None:
+    scorer = Told(Outcome("failed", why="OSError"))
+    scorer.identity = {"judge": "no judge"}
+    with pytest.raises(ModelError) as caught:
+        score_all(scorer, samples(9), METRICS, None, 1, silent)
+    assert "--judge" not in caught.value.cure
 
 
 def test_a_judge_that_has_answered_is_not_given_up() -> None:

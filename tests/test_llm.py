@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from rag.errors import ModelError
-from rag.llm import DEFAULT_MODEL, PROBE_SCHEMA
+from rag.llm import DEFAULT_MODEL
+from rag.request import PROBE_SCHEMA
 from tests.asking import KEY, MESSAGES, SCHEMA, WAYS, Way, ask, failing, the_model
 from tests.servers import (
     CHAT,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from rag.errors import ModelError
 from tests.asking import QUOTED, WAYS, Way, ask, failing, the_model
 from tests.servers import (
     CHAT,
@@ -210,6 +211,28 @@ def test_a_key_that_cannot_be_sent_names_the_setting_and_is_not_repeated(way: Wa
 def test_a_proxy_variable_that_is_none_is_named(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "ftp://nowhere")
     assert "ALL_PROXY" in failing("http://192.0.2.1/v1", way).cure
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_what_is_asked_of_this_machine_is_shown_to_no_proxy(
+    way: Way, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with serving({CHAT: [chat_reply("{}")]}) as server, serving({}) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://{proxy.host}")
+        assert ask(the_model(server.url.replace("127.0.0.1", host)), way) == "{}"
+        assert (len(server.requests), proxy.requests) == (1, [])
+        failing("http://192.0.2.1/v1", way)
+        assert proxy.paths() == ["http://192.0.2.1/v1/chat/completions"]
+
+
+@pytest.mark.parametrize("reply", [failure(400, said="context length"), failure(401), chat_reply("{", "length")])
+def test_a_model_of_another_kind_has_a_cure_of_its_own(way: Way, reply: Reply) -> None:
+    with serving({CHAT: [reply]}) as server, pytest.raises(ModelError) as caught:
+        ask(the_model(server.url, cure="Ask less."), way)
+    assert caught.value.cure == "Ask less."
 
 
 def dripping(*start: bytes, drop: bytes) -> Iterator[bytes | float]:

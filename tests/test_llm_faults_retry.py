@@ -41,7 +41,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits before each retry, which are not waited."""
     waited: list[float] = []
-    monkeypatch.setattr(llm, "sleep", waited.append)
+    monkeypatch.setattr(llm, "pause", waited.append)
     return waited
 
 

@@ -9,6 +9,7 @@ from rag.answer import Draft
 from rag.cite import Gate
 from rag.support import SUPPORTED
 from rag.types import Answer, Claim, FollowUp, Matrix
+from rag.wiring import Library
 from rag.written import PROMPT
 from tests.fakes import FakeChecker, FakeEntries, WordEmbedder, an_entry, unit
 
@@ -96,6 +97,15 @@ def test_support_is_decided_as_the_gate_decides_it(text: str, ids: list[str], su
 def test_what_stands_in_the_entry_word_for_word_is_said_by_it(text: str, supported: bool) -> None:
     assert MARKING.supports(text, ["DOC-01"]) is supported
     assert not MARKING.supports(text, ["FND-03"])
+
+
+@pytest.mark.real
+def test_an_index_is_marked_by_the_checker_of_its_own_gate(library: Library) -> None:
+    same = Library(library.settings, library.folder)
+    vars(same)["checker"] = FakeChecker({("Only this.", "SCN-09"): 0.9})
+    marking = Marking.of(same)
+    assert [marking.supports(text, ["SCN-09"]) for text in ("Only this.", "Not this.")] == [True, False]
+    same.close()
 
 
 def test_claims_carry_what_the_checker_says_and_not_what_the_answer_says_of_itself() -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from ingest.library import add_documents
 from rag.settings import Settings
+from rag.types import Claim
 from tests.browsing import borrowed_home
 from tests.conftest import silent
 from tests.paging import texts, the_page
@@ -30,9 +32,8 @@ FIRST_CHIP = "source-0-said-0-SCN-09"
 
 @pytest.fixture
 def home(real: Settings, tmp_path: Path) -> Path:
-    folder = tmp_path / "borrowed"
-    folder.mkdir()
-    return borrowed_home(real, folder)
+    (tmp_path / "borrowed").mkdir()
+    return borrowed_home(real, tmp_path / "borrowed")
 
 
 @pytest.fixture
@@ -78,6 +79,7 @@ def test_an_empty_page_has_one_title_starters_topics_and_a_place_to_type(page: A
     assert [item.value for item in page.title] == ["ML interview tutor"]
     assert len(keys(page, "starter-")) == 4
     assert "Drift" in page.pills[0].options
+    assert page.header[0].value == "Start with one of these"
     assert page.chat_input[0].placeholder == "Ask about machine-learning interviews"
     assert page.selectbox[0].options[0] == "The guides' own words"
     assert page.selectbox[0].value == "quote"
@@ -109,6 +111,7 @@ def test_an_answer_shows_its_status_its_sentences_and_their_entries(page: AppTes
     assert "No language model is configured" in shown
     assert keys(page, "source-0-said-")[0] == FIRST_CHIP
     assert len(page.chat_message) == 2
+    assert [item.proto.label for item in page.get("download_button")] == ["Save conversation"]
 
 
 def test_a_chip_opens_its_entry_with_the_sentence_marked_and_says_why(page: AppTest) -> None:
@@ -120,6 +123,7 @@ def test_a_chip_opens_its_entry_with_the_sentence_marked_and_says_why(page: AppT
     assert "- **Rank 1 of 5**" in shown
     assert "- **Words 0." in shown
     assert "quoted word for word" in shown
+    assert "Practical ML Scenarios · " in shown
     assert any("Why this source? Rank 1" in item.label for item in page.expander)
     press(page, "close-entry")
     assert list(page.header) == []
@@ -151,9 +155,7 @@ def test_a_question_that_is_not_covered_has_no_sentences_and_says_what_to_do(pag
     assert "Sources:" not in shown
 
 
-def test_a_written_answer_names_its_writer_and_keeps_the_guides_words_beside_it(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_written_answer_names_its_writer_beside_the_guides_words(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with with_model(home, monkeypatch, said(TRUE, FALSE)) as (page, server):
         assert page.selectbox[0].value == "small"
         ask(page, NAN)
@@ -173,9 +175,29 @@ def test_a_written_answer_names_its_writer_and_keeps_the_guides_words_beside_it(
         assert len(server.requests) > 1
 
 
-def test_an_answer_of_which_nothing_is_supported_is_not_verified_and_shows_the_guides_words(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_readings_of_a_question_can_be_asked_whether_it_is_answered_or_in_part(page: AppTest) -> None:
+    ask(page, NAN)
+    turn = page.session_state["conversation"].turns[0]
+    for status in ("answered", "partial"):
+        turn.answer = replace(turn.answer, status=status, choices=("What is data drift?", "What is a GAN?"))
+        fine(page.run())
+        assert keys(page, "choice-0-") == ["choice-0-0", "choice-0-1"]
+    press(page, "choice-0-0")
+    assert page.session_state["conversation"].turns[1].question == "What is data drift?"
+
+
+def test_what_the_guides_words_replaced_is_told_apart_from_what_was_left_out(page: AppTest) -> None:
+    ask(page, NAN)
+    turn = page.session_state["conversation"].turns[0]
+    dropped = (Claim("Clip it.", ("SCN-09",), 0.4, "Gradient clipping."), Claim("So they say.", (), 0.0, ""))
+    turn.answer = replace(turn.answer, dropped_claims=dropped)
+    fine(page.run())
+    shown = [(item.label, item.markdown[0].value) for item in page.expander]
+    assert shown[0] == ("Replaced by the guides' own words (1)", "✗ Clip it\\.")
+    assert shown[1] == ("Sentences left out (1)", "✗ So they say\\.")
+
+
+def test_an_answer_of_which_nothing_is_supported_is_not_verified(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with with_model(home, monkeypatch, said(FALSE)) as (page, _):
         ask(page, NAN)
         assert "Not verified" in texts(page)
@@ -218,7 +240,7 @@ def test_a_new_conversation_is_empty(page: AppTest) -> None:
     ask(page, NAN)
     press(page, FIRST_CHIP)
     press(page, "restart")
-    assert (len(page.chat_message), len(page.header), len(keys(page, "starter-"))) == (0, 0, 4)
+    assert (len(page.chat_message), len(page.header), len(keys(page, "starter-"))) == (0, 1, 4)
 
 
 def test_feedback_is_kept_with_the_sentence_that_is_wrong(page: AppTest, home: Path) -> None:
@@ -237,13 +259,6 @@ def test_feedback_is_kept_with_the_sentence_that_is_wrong(page: AppTest, home: P
     assert second["sentence"]
     assert [turn["role"] for turn in second["history"]] == ["user", "assistant"]
     assert second["cited"]
-
-
-def test_an_answer_can_be_copied_with_its_citations_and_the_conversation_kept(page: AppTest) -> None:
-    ask(page, NAN)
-    assert "[SCN-09]" in page.code[0].value
-    assert "Sources\nSCN-09 Exploding gradients in recurrent networks" in page.code[0].value
-    assert [item.proto.label for item in page.get("download_button")] == ["Save conversation"]
 
 
 def test_an_answer_can_be_drawn_from_the_guides_or_from_the_documents_alone(
@@ -268,9 +283,7 @@ def test_an_answer_can_be_drawn_from_the_guides_or_from_the_documents_alone(
             assert all(entry.startswith("SCN-") == (kind == "SCN-") for entry in cited), cited
 
 
-def test_a_broken_corpus_is_one_clear_error_in_place_of_the_page(
-    spare_home: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_corpus_is_one_clear_error_and_no_page(spare_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     next((spare_home.corpus / "scenarios").glob("SCN-09-*.md")).write_text("not an entry")
     settings = {"TUTOR_CORPUS": str(spare_home.corpus), "TUTOR_EMBEDDING_MODEL": spare_home.embedding_model}
     with the_page("ask", spare_home.home, monkeypatch, **settings) as page:
@@ -280,9 +293,7 @@ def test_a_broken_corpus_is_one_clear_error_in_place_of_the_page(
         assert list(page.chat_input) == []
 
 
-def test_without_an_index_the_page_builds_one_and_answers(
-    spare_home: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_an_index_the_page_makes_one_and_answers(spare_home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"TUTOR_CORPUS": str(spare_home.corpus), "TUTOR_EMBEDDING_MODEL": spare_home.embedding_model}
     with the_page("ask", spare_home.home, monkeypatch, **settings) as page:
         ask(fine(page.run()), NAN)

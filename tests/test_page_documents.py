@@ -10,9 +10,11 @@ from ingest import library as ingest_library
 from ingest.build import build_index
 from ingest.lock import writer_lock
 from rag.settings import Settings
+from tests.browser_fixtures import in_order
 from tests.conftest import silent
 from tests.document_files import GUIDE
-from tests.paging import forget, the_page
+from tests.paging import forget, levels, the_page
+from ui.state import PAGE
 from ui.uploads import kept_documents
 
 pytestmark = pytest.mark.real
@@ -86,6 +88,7 @@ def test_files_are_added_summed_up_listed_read_and_removed(page: AppTest, spare_
     assert f"drift.md** added as {document.id_prefix}: 4 entries" in fine.value.replace("\\", "")
     refused = [item.value.replace("\\", "") for item in page.error]
     assert len(refused) == 2
+    assert in_order(levels(page)), levels(page)
     assert refused[0].startswith("**broken.pdf** was not taken: ")
     assert refused[1] == "**empty.txt** was not taken: it is empty."
     assert "Your documents (1)" in [item.value for item in page.header]
@@ -117,7 +120,7 @@ def test_the_entries_of_a_document_are_opened_in_the_library(page: AppTest, spar
     run(page.button(key=f"read-{document.id_prefix}").click())
     assert page.title[0].value == "Library"
     assert page.selectbox(key="library-guide").value == "Data Drift Questions (your document)"
-    assert page.subheader[0].value == "4 entries"
+    assert page.header[0].value == "4 entries"
 
 
 def test_names_and_titles_are_shown_as_text(page: AppTest) -> None:
@@ -147,3 +150,29 @@ def test_a_damaged_document_is_named_and_the_rest_of_the_page_stays(page: AppTes
     run(page)
     assert "ABC.json is damaged" in page.error[0].value.replace("\\", "")
     assert page.file_uploader
+
+
+def test_a_broken_corpus_without_an_index_is_one_clear_line(
+    spare_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next(spare_home.corpus.rglob("SCN-08*.md")).write_text("not an entry", "utf-8")
+    values = {"TUTOR_CORPUS": str(spare_home.corpus), "TUTOR_EMBEDDING_MODEL": spare_home.embedding_model}
+    with the_page("documents", spare_home.home, monkeypatch, **values) as app:
+        run(app)
+        assert len(app.error) == 1
+        assert "tutor corpus check" in app.error[0].value
+        assert not app.file_uploader
+        assert in_order(levels(app)), levels(app)
+
+
+def test_more_documents_than_a_page_are_unfolded(page: AppTest) -> None:
+    add(page, *((f"note{number}.md", GUIDE.replace("Data Drift", f"Note {number}")) for number in range(PAGE + 1)))
+    assert len(listed(page)) == PAGE
+    run(page.button(key="documents-more").click())
+    assert len(listed(page)) == PAGE + 1
+    assert "documents-more" not in {button.key for button in page.button}
+
+
+def listed(app: AppTest) -> list[str]:
+    """The documents of the list, by the buttons that remove them."""
+    return [str(button.key) for button in app.button if str(button.key).startswith("remove-")]

@@ -1,15 +1,22 @@
 """The retrieval lab's states, run by Streamlit itself over the real index."""
 
 import html
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from rag.errors import IndexUnavailable
-from rag.settings import PROJECT
+from rag.settings import PROJECT, Settings
 from rag.wiring import Library
+from tests.browser_fixtures import in_order
+from tests.browsing import borrowed_home
+from tests.paging import levels, texts, the_page
 from tests.run_files import HOSTILE
+from tests.servers import CHAT, chat_reply, refused_url, serving
+from ui.state import WRITER
 
 PAGE = str(PROJECT / "ui" / "views" / "lab.py")
 
@@ -75,6 +82,39 @@ def test_a_question_is_shown_stage_by_stage(opened: AppTest) -> None:
     (chart,) = page.get("arrow_vega_lite_chart") or page.get("vega_lite_chart")
     assert "SCN-09: by meaning" in str(chart.proto)
     assert not page.error
+    assert in_order(levels(page)), levels(page)
+
+
+def written(real: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> AppTest:
+    """The lab's page for one question that the language model at an address writes the answer of."""
+    values = {"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "sk-test", "TUTOR_MODEL": "small"}
+    with the_page("lab", borrowed_home(real, folder), monkeypatch, **values) as page:
+        drawn(page.run())
+        page.selectbox(key=WRITER).set_value("small")
+        return follow(page, "why does my lstm loss become NaN?")
+
+
+def test_an_answer_of_which_nothing_is_supported_is_shown_as_left_out(
+    real: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    false = {"claims": [{"text": "The Eiffel Tower was finished in 1889.", "sources": ["SCN-09"]}]}
+    with serving({CHAT: (chat_reply(json.dumps(false)),)}) as server:
+        page = written(real, tmp_path, monkeypatch, server.url)
+    assert len(page.warning) == 1
+    assert "Sentences that no source supports" in [item.value for item in page.subheader]
+    assert "The Eiffel Tower was finished in 1889." in tables(page)
+    assert 'aria-label="Sentences of the answer"' not in tables(page)
+    assert in_order(levels(page)), levels(page)
+
+
+def test_a_provider_that_is_down_is_said_and_the_guides_are_quoted(
+    real: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = written(real, tmp_path, monkeypatch, refused_url())
+    noted = [item.value for item in page.caption if item.value.startswith("Note: ")]
+    assert any("This is the quoted answer instead" in note.replace("\\", "") for note in noted), noted
+    assert 'aria-label="Sentences of the answer"' in tables(page)
+    assert "sk-test" not in texts(page)
 
 
 def test_the_parts_of_any_found_entry_s_score_can_be_seen(opened: AppTest) -> None:

@@ -10,13 +10,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ingest.build import build_index
-from ingest.library import add_documents
+from ingest.library import add_documents, drop_document
 from rag.settings import Settings
+from tests.browser_fixtures import in_order
 from tests.browsing import borrowed_home
 from tests.conftest import HOME, silent
-from tests.paging import texts, the_page
+from tests.paging import levels, texts, the_page
 from ui import state
 from ui.browse import shelf_of
+from ui.state import VIEWS
 
 pytestmark = pytest.mark.real
 Open = Callable[..., AppTest]
@@ -139,6 +141,66 @@ def test_an_unknown_entry_is_said_and_shown_as_text(opens: Open, real: Settings,
     assert headings(app) == ["Library", "157 entries"]
 
 
+def test_no_level_of_headings_is_left_out(opens: Open, real: Settings) -> None:
+    app = opens(real)
+    for words in ("", "hallucinations", "xylophone"):
+        run(app.text_input(key="library-words").set_value(words))
+        for view in VIEWS:
+            run(app.segmented_control(key="library-view").set_value(view))
+            assert in_order(levels(app)), (words, view, levels(app))
+    entry = opens(real, entry="SCN-14")
+    assert in_order(levels(entry)), levels(entry)
+
+
+def test_words_that_cannot_be_searched_by_meaning_are_said_and_the_list_stays(opens: Open, real: Settings) -> None:
+    app = opens(real)
+    run(app.text_input(key="library-words").set_value("drift\x07"))
+    assert cards(app)
+    assert cards(app, "near") == []
+    assert any("characters" in item.value for item in app.caption), [item.value for item in app.caption]
+
+
+def test_a_document_that_somebody_removed_is_no_filter_any_more(
+    opens: Open, spare_home: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "bees.md"
+    path.write_text("# Bees\n\n## Q1. Which sensor finds a lost queen?\n\n**Answer:** A microphone does.\n", "utf-8")
+    build_index(spare_home, silent)
+    (report,) = add_documents(spare_home, [path], silent)
+    app = opens(spare_home)
+    run(app.selectbox(key="library-guide").select("Bees (your document)"))
+    assert cards(app) == [f"{report.prefix}-01"]
+    drop_document(spare_home, report.prefix, silent)
+    run(app)
+    assert app.selectbox(key="library-guide").value == ""
+    assert cards(app) == ["SCN-08", "SCN-09", "SCN-13"]
+    assert "Bees" not in texts(app)
+
+
+def test_the_matrix_counts_what_passes_the_filters_above_it(opens: Open, real: Settings) -> None:
+    app = opens(real)
+    run(app.selectbox(key="library-level").select("senior"))
+    many = int(headings(app)[1].split()[0])
+    run(app.segmented_control(key="library-view").set_value("Topics by guides"))
+    assert any(f"{many} of 157 entries pass the filters" in item.value for item in app.caption)
+    opened, _ = state.library(silent)
+    senior = [entry for entry in shelf_of(opened).entries if entry.level == "senior"]
+    assert counted(app) == sum(len(entry.topics) for entry in senior)
+    # A chosen topic is one row, whose sum is the number of entries listed.
+    run(app.selectbox(key="library-topic").select("drift"))
+    assert len(app.table[0].value) == 1
+    assert counted(app) == sum("drift" in entry.topics for entry in senior)
+    run(app.text_input(key="library-words").set_value("xylophone"))
+    assert not app.table
+    assert "No entry matches" in texts(app)
+
+
+def counted(app: AppTest) -> int:
+    """The sum of all numbers in the matrix."""
+    rows = app.table[0].value
+    return int(rows.drop(columns="Topic").astype(int).to_numpy().sum())
+
+
 def test_the_map_and_the_matrix_say_the_same_in_words(opens: Open, real: Settings) -> None:
     app = opens(real)
     run(app.segmented_control(key="library-view").set_value("Map"))
@@ -149,10 +211,9 @@ def test_the_map_and_the_matrix_say_the_same_in_words(opens: Open, real: Setting
     assert len(app.table[0].value) == 18
     assert any("18 of 157 pass the filters" in item.value for item in app.caption)
     run(app.segmented_control(key="library-view").set_value("Topics by guides"))
-    rows = app.table[0].value
+    run(app.selectbox(key="library-topic").select(""))
     opened, _ = state.library(silent)
-    counted = [topic for entry in shelf_of(opened).entries for topic in entry.topics]
-    assert rows.drop(columns="Topic").astype(int).to_numpy().sum() == len(counted)
+    assert counted(app) == sum(len(entry.topics) for entry in shelf_of(opened).entries)
 
 
 def test_a_document_is_shown_as_text_whatever_it_holds(opens: Open, spare_home: Settings, tmp_path: Path) -> None:

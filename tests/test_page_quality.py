@@ -10,10 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button, Selectbox
 
-from eval import record
+from eval import gold, record
 from rag.settings import PROJECT
-from tests.run_files import HOSTILE, a_run, keep, rows, wrong
-from ui import suite_job
+from tests.run_files import HOSTILE, a_row, a_run, keep, rows, wrong
+from ui import escape, suite_job
 
 PAGE = str(PROJECT / "ui" / "views" / "quality.py")
 SLEEPS = [sys.executable, "-c", "import time\ntime.sleep(60)"]
@@ -105,10 +105,12 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(folder: Path) -> None:
 def test_the_baseline_alone_is_shown_without_the_texts_it_does_not_keep(folder: Path) -> None:
     from eval.history import slim
 
-    run = a_run(miss=3)
+    asked = next(item for item in gold.of_split(gold.open_questions(), "test") if item.kind == "near_miss")
+    run = a_run(rows=[*rows(3), a_row(asked.id, "near_miss", "near_miss", status="answered")])
     keep(folder, {**run, "rows": [slim(row) for row in run["rows"]]}, "baseline.json")
     page = drawn()
     assert any(item.label.endswith("Q0") for item in page.expander)
+    assert any(escape.plain(asked.question) in item.label for item in page.expander)
 
 
 def test_a_run_without_a_fault_says_so(folder: Path) -> None:

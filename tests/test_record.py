@@ -1,5 +1,6 @@
 """A result file says under which circumstances it was measured, and never holds a key."""
 
+import hashlib
 import json
 import os
 import platform
@@ -12,7 +13,7 @@ import pytest
 
 from eval import record
 from eval.record import circumstances, commit, write_result
-from rag.catalog import TABLE
+from rag.catalog import LOCAL, LOCAL_MODEL, TABLE
 from rag.settings import load_settings
 from tests.canary import CANARY
 
@@ -33,6 +34,9 @@ def test_the_circumstances_name_date_settings_weights_packages_and_machine(tmp_p
     assert (found["settings"]["embedding_model"], found["settings"]["sources"]) == ("all-MiniLM-L6-v2", 7)
     assert found["weights"] == {"all-MiniLM-L6-v2": TABLE["all-MiniLM-L6-v2"].hash}
     assert found["packages"]["chromadb"] == version("chromadb")
+    assert found["packages"]["xllamacpp"] == version("xllamacpp")
+    assert found["seed"] == 0
+    assert circumstances(settings, seed=7)["seed"] == 7
     assert found["machine"] == {
         "cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version(),
     }  # fmt: skip
@@ -46,6 +50,29 @@ def test_the_circumstances_hold_neither_the_key_nor_anybodys_folders(tmp_path: P
     assert '"base_url": "127.0.0.1"' in written
     for hidden in (KEY, "api_key", str(tmp_path), "**"):
         assert hidden not in written
+
+
+def test_every_model_in_use_is_named_with_its_hash(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "my-reranker"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    chosen = {"TUTOR_RERANKER": str(folder), "TUTOR_ENTAILMENT_MODEL": "cross-encoder/nli-deberta-v3-base"}
+    settings = load_settings(chosen, tmp_path)
+    found = circumstances(settings, ["quote", LOCAL])
+    assert found["weights"] == {
+        "all-mpnet-base-v2": TABLE["all-mpnet-base-v2"].hash,
+        LOCAL_MODEL.name: LOCAL_MODEL.hash,
+        "my-reranker": hashlib.sha256(b"weights").hexdigest(),
+        "cross-encoder/nli-deberta-v3-base": record.UNKNOWN,
+    }
+    assert found["settings"]["reranker"] == "my-reranker"
+    assert str(tmp_path) not in json.dumps(found)
+    assert LOCAL_MODEL.name not in circumstances(settings, ["gpt-4.1-mini"])["weights"]
+
+
+def test_a_package_that_is_not_there_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "PACKAGES", ("numpy", "no-such-package-4711"))
+    assert circumstances(load_settings({}, tmp_path))["packages"] == {"numpy": version("numpy")}
 
 
 def test_a_commit_with_changed_files_carries_a_plus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from eval import record
+from eval import gold, record
 from eval.markup import VOID
 from eval.report import STYLE, page
 from rag.errors import UsageError
@@ -18,7 +18,8 @@ from tests.run_files import HOSTILE, a_row, a_run, keep, rows, wrong
 from ui.eval_report import add_report
 
 EARLIER = a_run("2026-11-20T08:00:00Z", miss=4)
-SECTIONS = ["metrics", "styles", "confusion", "reliability", "refusing", "latency", "history", "worst", "circumstances"]
+SECTIONS = ["metrics", "styles", "confusion", "reliability", "refusing", "latency", "judges", "history", "worst",
+            "circumstances"]  # fmt: skip
 
 
 class Seen(HTMLParser):
@@ -153,6 +154,52 @@ def test_the_slim_rows_of_a_baseline_have_a_page_too(tmp_path: Path) -> None:
     run = a_run()
     text = seen({**run, "rows": [slim(row) for row in run["rows"]]}).text
     assert "keeps no text of this question" in text
+
+
+def test_the_median_of_the_drawing_is_that_of_the_table() -> None:
+    times = [10.0, 20.0, 40.0]
+    found = [a_row(f"Q{n}", measures={"latency_ms": ms}, timings_ms={"total": 900.0}) for n, ms in enumerate(times)]
+    partial = a_row("P1", "partial", "last", status="partial", measures={}, timings_ms={"total": 5000.0})
+    run = a_run(rows=[*found[:2], partial, a_row("N1", "near_miss")])
+    assert run["metrics"]["latency_p50"]["value"] == 15
+    text = seen(run, None).text
+    assert "answered (2): half in 15 ms, 95% in 20 ms" in text
+    assert "refused (1): half in 90 ms" in text
+
+
+def test_the_answer_that_was_expected_is_framed() -> None:
+    run = a_run(rows=[a_row("Q1", expected="answered"), a_row("N1", "near_miss", expected="not_covered")])
+    framed = [value for value in seen(run).values("class") if value.startswith("share") and value.endswith("right")]
+    assert framed == ["share s9 right"] * 2
+
+
+def test_a_question_the_baseline_keeps_no_text_of_is_looked_up() -> None:
+    from eval.history import slim
+
+    asked = next(item for item in gold.of_split(gold.open_questions(), "test") if item.kind == "near_miss")
+    bad = a_row(asked.id, "near_miss", "near_miss", status="answered", covered=0.9)
+    text = seen(a_run(rows=[slim(bad)])).text
+    assert asked.question in text
+    assert "keeps no text" not in text
+    assert "keeps no text" in seen(a_run(rows=[slim(bad)], split="own")).text
+
+
+def test_scores_and_judges_stand_on_the_page_and_stay_text(results: Path) -> None:
+    assert "tutor eval ragas" in seen(a_run()).text
+    cell = {"value": 0.75, "low": 0.5, "high": 1.0, "n": 4, "scored": 3, "timeout": 1}
+    ragas = {"kind": "ragas", "metrics": {"faithfulness": cell, HOSTILE: {"value": HOSTILE}}, "split": HOSTILE,
+             "judge": {"name": HOSTILE}, "model": HOSTILE, "date": HOSTILE}  # fmt: skip
+    rows_ = [{"judge": HOSTILE, "n": 100, "failed": 2, "kappa": {"value": 0.125, "low": 0.1, "high": 0.2}}]
+    keep(results, ragas, "ragas.json")
+    keep(results, {"kind": "judges", "judges": rows_, "date": HOSTILE}, "judges.json")
+    found = seen(a_run())
+    assert "faithfulness0.750[0.500, 1.000]3––1–" in found.text
+    assert "1002–" in found.text
+    assert "0.125 [0.100, 0.200]" in found.text
+    assert found.text.count(HOSTILE) >= 7
+    assert "img" not in {tag for tag, _, _ in found.attributes}
+    (results / "ragas.json").write_text("{", "utf-8")
+    assert "ragas.json cannot be read" in seen(a_run()).text
 
 
 def luminance(colour: str) -> float:

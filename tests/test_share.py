@@ -72,6 +72,19 @@ def test_a_kept_turn_says_how_it_was_understood_and_what_was_left_out_beside_it(
         assert part in text, part
 
 
+def test_sentences_that_gave_way_to_the_guides_words_are_kept_apart_from_those_left_out() -> None:
+    dropped = (Claim("Reboot.", (), 0.0, ""), Claim("Clip always.", (), 0.4, "Clip the gradient."))
+    text = conversation_markdown([an_answer(model="small", dropped_claims=dropped)], WHEN)
+    assert "Left out, the guides don't support it:\n\n- Reboot.\n\n" in text
+    assert "Replaced by the guides' own words:\n\n- Clip always.\n" in text
+
+
+def test_what_is_said_with_a_whole_answer_and_the_readings_of_its_question_are_kept() -> None:
+    text = conversation_markdown([an_answer(message="Did you mean “one”?", choices=("one", "*two*"))], WHEN)
+    assert "Did you mean “one”?" in text
+    assert r"It can be read as:" + "\n\n" + r"- \*two\*" + "\n" in text
+
+
 def test_nothing_anybody_says_is_markup_in_a_kept_conversation() -> None:
     hostile = "![x](http://evil.test/a) <img src=x> `code` # no\n## Heading\n- item | *bold* [SCN-99]"
     claim = Claim(hostile, ("SCN-09",), 1.0, "")

@@ -4,11 +4,13 @@ from collections.abc import Callable, Generator
 from threading import Event
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from rag.errors import QuestionError
 from rag.reply import Reply
 from rag.settings import Settings
 from rag.types import Answer, Claim, Shown, Source
+from ui import state
 from ui.state import Conversation
 
 CLAIM = Claim("Quoted.", ("SCN-09",), 1.0, "Quoted.")
@@ -136,6 +138,20 @@ def test_a_new_conversation_forgets_what_was_said_and_keeps_what_was_chosen() ->
     talk.ask("next")
     talk.restart()
     assert (talk.turns, talk.opened, talk.take_asked(), talk.job, talk.model) == ([], None, "", None, "small")
+
+
+def test_the_library_is_opened_at_a_guide_without_what_was_looked_for_before() -> None:
+    def page() -> None:
+        import streamlit
+
+        from ui import state
+
+        streamlit.session_state.update({state.VIEW: "Map", state.WORDS: "drift", state.LEVEL: "senior"})
+        state.show_guide("Bees (your document)")
+
+    kept = AppTest.from_function(page).run().session_state
+    keys = (state.VIEW, state.WORDS, state.GUIDE, state.TOPIC, state.LEVEL)
+    assert [kept[key] for key in keys] == ["List", "", "Bees (your document)", "", ""]
 
 
 def test_a_session_s_pace_lasts_as_long_as_the_session() -> None:

@@ -161,6 +161,24 @@ def test_a_model_that_fails_is_counted_as_quoted() -> None:
     assert run["metrics"]["fell_back"]["value"] == 0.5
 
 
+def test_answers_of_a_model_that_was_asked_for_by_no_name_are_not_called_quoted() -> None:
+    chat = FakeChat("auto").enqueue(*(drift(f"Written sentence {n}.") for n in (1, 2)), ModelError("Gone.", "Wait."))
+    tutor = a_tutor(chat)
+    chat.name = "served-9b"
+    run = a_run(tutor, [CASES[0], CASES[4], CASES[3]], "auto")
+    assert [row["model"] for row in run["rows"]] == ["served-9b", QUOTE, "served-9b"]
+    assert [row["measures"].get("fell_back") for row in run["rows"]] == [0, 1, None]
+    assert run["model"] == "served-9b"
+
+
+def test_a_run_in_which_nothing_was_written_has_the_model_that_was_asked_for() -> None:
+    refused = {"claims": [], "model": "the endpoint's first model"}
+    quoted = {"claims": [{}], "model": QUOTE}
+    assert suite.answered_by([refused, quoted], "auto") == "auto"
+    written = {"claims": [{}], "model": "one"}
+    assert suite.answered_by([refused, quoted, quoted, written], "auto") == "one"
+
+
 def test_an_unknown_model_is_refused_before_anything_is_asked() -> None:
     with pytest.raises(QuestionError, match="nobody"):
         a_run(a_tutor(), model="nobody")

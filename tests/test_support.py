@@ -57,17 +57,22 @@ def test_a_figure_of_the_caveat_or_a_follow_up_is_founded(figure: str) -> None:
     assert values["figures_nowhere"] == (0 if figure == "5" else 1) or values["figures_unfounded"] == 0
 
 
-def test_an_entailment_model_judges_in_place_of_the_trees_but_not_of_the_rules() -> None:
+@pytest.mark.parametrize("said", [0.0, 0.001, 1.0, float("nan")])
+def test_an_entailment_model_and_the_trees_must_agree_and_rules_ask_neither(said: float) -> None:
     asked: list[tuple[str, str]] = []
 
     def entails(passage: str, sentence: str) -> float:
         asked.append((passage, sentence))
-        return 0.77
+        return said
 
     sentences = [("LLM-03", "Answer", text, EMBEDDER.embed([text])[0]) for text in (FIRST, SECOND)]
     judged = SentenceSupport(EMBEDDER, FakeEntries([ENTRY], *sentences), entails)
     claim = "The adapters are files that LoRA trains cheaply."
-    assert judged.support(claim, "LLM-03") == (0.77, f"*{SECOND}*")
+    by_trees, quote = checker(FIRST, SECOND).support(claim, "LLM-03")
+    assert 0.001 < by_trees < 1
+    support, carrying = judged.support(claim, "LLM-03")
+    assert support == pytest.approx(min(said, by_trees), nan_ok=True)
+    assert carrying == quote
     assert asked == [(f"{FIRST} {SECOND}", claim)]
     assert judged.support("The adapters are large files.", "LLM-03")[0] == 0.0
     assert judged.support("LoRA trains about 0.1% to 3.7% of the parameters.", "LLM-03")[0] == 0.0

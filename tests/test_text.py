@@ -6,9 +6,20 @@ import unicodedata
 import pytest
 
 from rag.shape import answer_to_dict
-from rag.types import Answer, Claim, FollowUp, Hit, Source
+from rag.types import Answer, Claim, FollowUp, Hit, Shown, Source
 from tests.fakes import an_entry
-from ui.text import WIDTH, answer_text, entry_text, hits_text, safe, safe_json
+from ui.text import (
+    BROKE_OFF,
+    WIDTH,
+    answer_text,
+    claim_text,
+    entry_text,
+    hits_text,
+    rest_text,
+    safe,
+    safe_json,
+    writer_text,
+)
 
 HOSTILE = "\x1b[2J\x1b]0;title\x07 \x9b31m \u202eevil\u202c \u2066x\u2069 \u200b\ufeff\x00\r\x7f\U000e0041"
 """Escape sequences of both kinds, bidirectional overrides and isolates, and letters nobody sees."""
@@ -88,6 +99,55 @@ def test_a_written_answer_is_not_followed_by_the_same_in_the_guides_words() -> N
     assert "In the guides' words." not in answer_text(written)
 
 
+def test_sentences_that_gave_way_to_the_guides_words_are_not_listed_as_unsupported() -> None:
+    dropped = (Claim("L1 is a lap time.", (), 0.1, ""), Claim("L1 zeroes all.", (), 0.4, "L1 sets weights to zero."))
+    assert answer_text(an_answer(model="small", dropped_claims=dropped)).endswith(
+        "\n\nLeft out, not supported by the guides\nx L1 is a lap time."
+        "\n\nReplaced by the guides' own words\nx L1 zeroes all."
+    )
+    assert "Left out" not in answer_text(an_answer(model="small", dropped_claims=dropped[1:]))
+
+
+def test_the_readings_of_an_ambiguous_question_are_shown_once_also_when_it_is_answered() -> None:
+    choices = ("Which L1 is meant?", "Which cache?")
+    assert "[QNA-05]\n\nWhich of these do you mean?\n  Which L1 is meant?\n  Which cache?\n\nSources" in answer_text(
+        an_answer(choices=choices)
+    )
+    named = answer_text(an_answer(choices=choices, message="Did you mean “Which L1 is meant?” or “Which cache?”?"))
+    assert named.count("Which cache?") == 1
+    assert "Which of these" not in named
+
+
+def test_each_writer_is_named_above_what_it_says() -> None:
+    assert writer_text("quote") == "From the guides:"
+    assert writer_text("local") == "Picked by the small model on this machine:"
+    assert writer_text("a\nb\x1b[2J") == "Written by a b[2J:"
+    assert claim_text(an_answer().claims[0]) == "- L1 sets weights to zero. [CON-02] [QNA-05]"
+
+
+def named(entry_id: str) -> Source:
+    return Source(entry_id, f"Title of {entry_id}", "Guide")
+
+
+QUOTED = Shown(Claim("L1 sets weights to zero.", ("CON-02",), 1.0, ""), "quote")
+WRITTEN = Shown(Claim("L1 is sparse.", ("QNA-05",), 0.9, ""), "small")
+
+
+def test_after_the_sentences_come_the_message_every_id_that_was_printed_and_the_notices() -> None:
+    answer = an_answer(model="small", message="A part is open.", standalone_question="What is L1 here?", quoted=(
+        QUOTED.claim,), notices=("First.",))  # fmt: skip
+    assert rest_text(answer, (QUOTED, WRITTEN), named) == (
+        "Understood as: What is L1 here?\n\nA part is open.\n\n"
+        "Sources\n  CON-02  Title of CON-02 (Guide)\n  QNA-05  Title of QNA-05 (Guide)\n\nNote: First."
+    )
+
+
+def test_written_sentences_that_broke_off_are_said_not_to_be_the_answer() -> None:
+    assert rest_text(an_answer(), (QUOTED, WRITTEN), named).startswith(f"{BROKE_OFF}\n\nSources")
+    assert BROKE_OFF not in rest_text(an_answer(), (QUOTED,), named)
+    assert BROKE_OFF not in rest_text(an_answer(model="small"), (QUOTED, WRITTEN), named)
+
+
 def test_notices_follow_the_answer() -> None:
     assert answer_text(an_answer(notices=("First.", "Second."))).endswith("\n\nNote: First.\nNote: Second.")
 
@@ -155,6 +215,9 @@ def test_a_ranking_shows_rank_title_and_the_parts_of_the_score() -> None:
 )
 def test_no_part_of_an_answer_drives_the_terminal(answer: Answer) -> None:
     assert drives_the_terminal(answer_text(answer)) == []
+    shown = Shown(Claim(HOSTILE, (HOSTILE,), 1.0, HOSTILE), HOSTILE)
+    assert drives_the_terminal(writer_text(HOSTILE) + claim_text(shown.claim)) == []
+    assert drives_the_terminal(rest_text(answer, (shown,), lambda _: Source(HOSTILE, HOSTILE, HOSTILE))) == []
     assert drives_the_terminal(safe_json(answer_to_dict(answer))) == []
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from rag.answer import QUOTE
+from rag.catalog import LOCAL
 from rag.errors import ModelError, QuestionError, TutorError
 from rag.tutor import Limits
 from rag.types import Shown, Source, Turn
@@ -171,6 +172,12 @@ def test_a_language_model_reads_no_first_question_and_nothing_of_those_who_chose
     assert a_tutor(rewriter=rewriter).ask("why that?", [Turn("user", COLLAPSE)]).retrieved[0] == "SCN-20"
     a_tutor(chat, rewriter=rewriter).ask("why that?", [Turn("user", COLLAPSE)], model=QUOTE)
     assert rewriter.calls == []
+
+
+def test_a_conversation_is_not_sent_away_for_the_model_on_this_machine() -> None:
+    rewriter, local = FakeChat(), FakeChat(LOCAL).enqueue(claims((SAID["SCN-20"][0], "SCN-20")))
+    answer = a_tutor(FakeChat(), local, rewriter=rewriter).ask("why that?", [Turn("user", COLLAPSE)], model=LOCAL)
+    assert (answer.model, answer.retrieved[0], rewriter.calls) == (LOCAL, "SCN-20", [])
 
 
 @pytest.mark.parametrize(("kept", "subject"), [(0, ""), (1, "How is it done: "), (20, f"{COLLAPSE[:-1]}: ")])

@@ -10,15 +10,17 @@ import pytest
 
 from rag.answer import QUOTE
 from rag.cache import AnswerCache
-from rag.errors import ModelError
+from rag.errors import ModelError, WeightsError
 from rag.pace import Pace
 from rag.tutor import Limits
 from rag.types import Shown, Turn
-from tests.fakes import FakeChat, Scripted
+from tests.fakes import FakeChat, FakeChecker, Scripted
 from tests.tutoring import (
     COLLAPSE,
     DRIFT,
+    EMBEDDER,
     FALSE,
+    FIRST,
     OUTSIDE,
     SAID,
     WRITTEN,
@@ -124,23 +126,78 @@ def test_the_same_words_in_another_conversation_are_another_question(cache: Answ
     assert tutor.ask("why that?", [Turn("user", DRIFT)]).sources[0].id == "FND-03"
 
 
-REPLIES: dict[str, Scripted] = {
-    "unverified": drift(*FALSE[:2]),
-    "no answer in the sources": claims(),
-    "failed": ModelError("It failed."),
-    "failed in mid-stream": [drift(*WRITTEN[:3])[:-2], ModelError("The line was cut.")],
-    "cut": drift(*WRITTEN[:3])[:-2],
-    "junk": "no JSON",
+REPLIES: dict[str, list[Scripted]] = {
+    "unverified": [drift(*FALSE[:2])],
+    "nothing": [claims()],
+    "failed": [ModelError("It failed.")],
+    "failed in mid-stream": [[drift(*WRITTEN[:3])[:-2], ModelError("The line was cut.")]],
+    "cut": [drift(*WRITTEN[:3])[:-2]],
+    "junk, mended with junk": ["no JSON", "no JSON"],
 }
 
 
-@pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES.keys())
-def test_an_answer_that_is_none_or_only_half_is_asked_for_again(cache: AnswerCache, reply: Scripted) -> None:
-    chat = FakeChat().enqueue(reply, drift(WRITTEN[5]))
+@pytest.mark.parametrize("replies", REPLIES.values(), ids=REPLIES.keys())
+def test_an_answer_that_is_none_or_only_half_is_asked_for_again(cache: AnswerCache, replies: list[Scripted]) -> None:
+    chat = FakeChat().enqueue(*replies, drift(WRITTEN[5]))
     tutor = a_tutor(chat, kept=cache)
     assert tutor.ask(DRIFT).claims in ((), quoted())
     assert tutor.ask(DRIFT).claims == written(WRITTEN[5])
+    assert len(chat.calls) == len(replies) + 1
+
+
+def change(cache: AnswerCache, old: str, new: str) -> None:
+    """Writes something else into every answer that is kept."""
+    rows = cache._open()
+    for key in list(rows):
+        assert old in rows[key]
+        rows[key] = rows[key].replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(WRITTEN[0], FALSE[0]), (FIRST, "Data drift is no change."), ("FND-03", "SCN-20"), ("FND-03", "X")]
+)
+def test_a_kept_answer_that_somebody_changed_is_written_again(cache: AnswerCache, old: str, new: str) -> None:
+    chat = FakeChat().enqueue(drift(WRITTEN[0]), drift(WRITTEN[5]))
+    tutor = a_tutor(chat, kept=cache)
+    tutor.ask(DRIFT)
+    change(cache, old, new)
+    reply = tutor.reply(DRIFT)
+    assert list(reply) == [*(Shown(claim, QUOTE) for claim in quoted()), Shown(written(WRITTEN[5])[0], "fake-chat")]
     assert len(chat.calls) == 2
+
+
+def test_of_a_kept_answer_only_the_sentences_are_believed(cache: AnswerCache) -> None:
+    chat = FakeChat().enqueue(drift(WRITTEN[0]))
+    first = a_tutor(chat, kept=cache).ask(DRIFT)
+    for old, new in (("Title of FND-03", "Buy this"), ('"answered"', '"partial"'), ('"message": ""', '"message": "!"')):
+        change(cache, old, new)
+    change(cache, '"support": 0.9', '"support": 1.7')
+    again = a_tutor(chat, kept=cache).ask(DRIFT)
+    assert again == replace(first, timings_ms=again.timings_ms)
+
+
+def test_a_kept_answer_that_cannot_be_checked_is_not_shown(cache: AnswerCache) -> None:
+    class Unjudged(FakeChecker):
+        def support(self, claim: str, entry_id: str) -> tuple[float, str]:
+            raise WeightsError("No model.")
+
+    chat = FakeChat().enqueue(drift(WRITTEN[0]), drift(WRITTEN[0]))
+    a_tutor(chat, kept=cache).ask(DRIFT)
+    answer = a_tutor(chat, kept=cache, checker=Unjudged({})).ask(DRIFT)
+    assert (answer.claims, answer.notices) == (quoted(), ("No model. This is the quoted answer instead.",))
+
+
+def test_a_question_of_which_another_part_is_open_is_another_question(cache: AnswerCache) -> None:
+    both = f"{DRIFT[:-1]} and how is the weather in Oslo?"
+    weather = EMBEDDER.embed(["how is the weather in Oslo"])[0]
+    chat = FakeChat().enqueue(drift(WRITTEN[0]), drift(WRITTEN[1]))
+    closed = a_tutor(chat, kept=cache, judge=always(0.9)).ask(both)
+    half = a_tutor(chat, kept=cache, judge=lambda vector, _: 0.1 if vector @ weather > 0.9 else 0.9).ask(both)
+    assert closed.retrieved == half.retrieved
+    assert [(answer.status, answer.claims) for answer in (closed, half)] == [
+        ("answered", written(WRITTEN[0])),
+        ("partial", written(WRITTEN[1])),
+    ]
 
 
 def test_a_cancelled_answer_is_not_kept(cache: AnswerCache) -> None:
@@ -162,12 +219,12 @@ def test_quotations_and_refusals_are_made_anew(cache: AnswerCache) -> None:
     assert a_tutor(chat, kept=cache, judge=always(0.1)).ask(DRIFT).status == "not_covered"
 
 
-def test_an_answer_that_is_partial_is_kept_with_all_it_says(cache: AnswerCache) -> None:
+def test_an_answer_that_asks_back_is_kept_with_all_it_says(cache: AnswerCache) -> None:
     chat = FakeChat().enqueue(drift(WRITTEN[0]))
     questions = {"FND-03": "drift sampling", "SCN-20": "collapse sampling"}
     found = [a_tutor(chat, kept=cache, judge=always(1.0), questions=questions).ask("sampling") for _ in range(2)]
     assert len(chat.calls) == 1
-    assert [answer.status for answer in found] == ["partial", "partial"]
+    assert [answer.status for answer in found] == ["answered", "answered"]
     assert found[0].message == found[1].message
     assert found[1].choices == ("drift sampling", "collapse sampling")
     assert len(found[1].quoted) == 3

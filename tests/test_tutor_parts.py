@@ -1,5 +1,6 @@
 """Questions of several parts and several readings: what is answered, what is left open, and what is asked back."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from rag.types import Hit, Turn, Vector
 from rag.verdict import NOT_COVERED
 from tests.fakes import FakeChat
 from tests.tutoring import (
+    BARE,
     COLLAPSE,
     DRIFT,
     EMBEDDER,
@@ -128,17 +130,37 @@ def test_a_written_answer_names_the_open_part_too() -> None:
     assert f"<question>\n{BOTH}\n</question>" in chat.calls[0][0][1]["content"]
 
 
-def test_a_follow_up_is_not_taken_apart() -> None:
+def test_a_later_question_that_stands_alone_is_taken_apart_like_a_first_one() -> None:
     judge = judging(whole=0.9, drift=0.9, weather=0.1)
-    answer = a_tutor(judge=judge).ask(BOTH, [Turn("user", COLLAPSE)])
+    answer = a_tutor(judge=judge).ask(BOTH, [Turn("user", COLLAPSE), Turn("assistant", "It draws the same faces.")])
+    assert (answer.status, answer.uncovered, answer.standalone_question) == ("partial", (WEATHER,), BOTH)
+
+
+def test_a_follow_up_that_hangs_on_the_turns_before_it_is_not_taken_apart() -> None:
+    hanging = f"why is that so and {WEATHER}?"
+    judge = judging(f"{COLLAPSE[:-1]}: {hanging}", whole=0.9, drift=0.9, weather=0.1)
+    answer = a_tutor(judge=judge).ask(hanging, [Turn("user", COLLAPSE)])
     assert (answer.status, answer.uncovered) == ("answered", ())
+    assert answer.standalone_question != hanging
+
+
+def test_a_follow_up_that_a_model_put_in_other_words_is_not_taken_apart() -> None:
+    rewriter, chat = FakeChat().enqueue(json.dumps({"question": BOTH})), FakeChat().enqueue(drift(FIRST))
+    judge = judging(whole=0.9, drift=0.9, weather=0.1)
+    answer = a_tutor(chat, rewriter=rewriter, judge=judge).ask("and the weather?", [Turn("user", DRIFT)])
+    assert (answer.status, answer.uncovered, answer.standalone_question) == ("answered", (), BOTH)
 
 
 def test_a_short_question_with_two_readings_is_answered_and_asked_back() -> None:
     answer = a_tutor(judge=always(1.0), questions=SAMPLING).ask("sampling")
-    assert (answer.status, answer.choices) == ("partial", ("drift sampling", "collapse sampling"))
+    assert (answer.status, answer.choices) == ("answered", ("drift sampling", "collapse sampling"))
     assert answer.message == TWO_WAYS
     assert set(quoted("FND-03")) | set(quoted("SCN-20")) == set(answer.claims)
+
+
+def test_what_is_asked_back_is_asked_when_the_model_writes_nothing_too() -> None:
+    answer = a_tutor(FakeChat().enqueue(claims()), judge=always(1.0), questions=SAMPLING).ask("sampling")
+    assert (answer.status, answer.choices) == ("answered", ("drift sampling", "collapse sampling"))
 
 
 def test_a_reading_that_was_chosen_is_answered_without_asking_again() -> None:
@@ -146,7 +168,14 @@ def test_a_reading_that_was_chosen_is_answered_without_asking_again() -> None:
     assert (answer.status, answer.choices, answer.message) == ("answered", (), "")
 
 
-def test_nobody_is_asked_back_in_a_conversation_or_about_what_is_refused() -> None:
+def test_a_later_question_that_stands_alone_is_asked_back_too() -> None:
+    questions = {"FND-03": "signs of drift sampling", "SCN-20": "signs of collapse sampling"}
+    answer = a_tutor(judge=always(1.0), questions=questions).ask("list signs of sampling", [Turn("user", BARE)])
+    assert answer.standalone_question == answer.question
+    assert answer.choices == ("signs of drift sampling", "signs of collapse sampling")
+
+
+def test_nobody_is_asked_back_about_a_follow_up_or_what_is_refused() -> None:
     followed = a_tutor(judge=always(1.0), questions=SAMPLING).ask("sampling", [Turn("user", "What is it?")])
     refused = a_tutor(judge=always(0.1), questions=SAMPLING).ask("sampling")
     assert (followed.choices, followed.status) == ((), "answered")
@@ -160,7 +189,7 @@ def test_an_open_part_and_two_readings_are_both_said() -> None:
     # Five words are the most that can have two readings, three the fewest of a part.
     questions = {**SAMPLING, "FND-03": "drift rates", "SCN-20": "collapse signs"}
     answer = a_tutor(judge=judge, questions=questions).ask("drift collapse? Paris food fair")
-    assert answer.uncovered == ("Paris food fair",)
+    assert (answer.status, answer.uncovered) == ("partial", ("Paris food fair",))
     assert answer.choices == ("drift rates", "collapse signs")
     assert answer.message == (
         "The guides don't cover this part: “Paris food fair”. "

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from rag.answer import QUOTE
-from rag.errors import IndexUnavailable, ModelError
+from rag.errors import IndexUnavailable, ModelError, WeightsError
 from rag.tutor import Limits
 from rag.types import Shown, Source
-from rag.verdict import NOT_COVERED, UNVERIFIED
+from rag.verdict import UNVERIFIED, WROTE_NOTHING
 from tests.fakes import FakeChat, FakeChecker, Scripted
 from tests.tutoring import (
     BARE,
@@ -23,7 +23,6 @@ from tests.tutoring import (
     SUPPORT,
     WRITTEN,
     a_tutor,
-    always,
     assert_refused,
     claims,
     drift,
@@ -120,17 +119,31 @@ def test_when_nothing_passes_the_answer_is_unverified_beside_the_guides_own_word
     assert answer.notices == ("2 sentences were left out because the guides don't support them.",)
 
 
-def test_a_model_that_finds_no_answer_in_the_sources_says_not_covered_and_what_is_near() -> None:
-    answer = a_tutor(FakeChat().enqueue(claims())).ask(DRIFT)
-    assert (answer.status, answer.model, answer.related) == ("not_covered", "fake-chat", THE_SOURCE)
-    assert_refused(answer, NOT_COVERED)
+def test_a_model_that_writes_nothing_leaves_the_quoted_answer_and_says_so() -> None:
+    reply = a_tutor(FakeChat().enqueue(claims())).reply(DRIFT)
+    assert list(reply) == [Shown(claim, QUOTE) for claim in quoted()]
+    answer = reply.answer
+    assert (answer.status, answer.model, answer.claims, answer.sources) == ("answered", QUOTE, quoted(), THE_SOURCE)
+    assert (answer.notices, answer.quoted, answer.related) == ((WROTE_NOTHING,), (), ())
 
 
-def test_a_refusal_of_the_model_asks_nothing_back_and_names_no_part() -> None:
-    questions = {"FND-03": "drift sampling", "SCN-20": "collapse sampling"}
-    answer = a_tutor(FakeChat().enqueue(claims()), judge=always(1.0), questions=questions).ask("sampling")
-    assert (answer.status, answer.choices, answer.uncovered) == ("not_covered", (), ())
-    assert_refused(answer, NOT_COVERED)
+class Unjudged(FakeChecker):
+    """A check whose model cannot be loaded."""
+
+    def support(self, claim: str, entry_id: str) -> tuple[float, str]:
+        raise WeightsError("The entailment model 'x' cannot be loaded: gone.", "Unset TUTOR_ENTAILMENT_MODEL.")
+
+
+def test_when_the_model_that_judges_cannot_be_loaded_the_quoted_answer_stands_with_a_notice() -> None:
+    chat = FakeChat().enqueue(drift(*WRITTEN[:2]))
+    answer = a_tutor(chat, checker=Unjudged({})).ask(DRIFT)
+    assert (answer.status, answer.model, answer.claims) == ("answered", QUOTE, quoted())
+    assert answer.notices == (
+        "The entailment model 'x' cannot be loaded: gone. Unset TUTOR_ENTAILMENT_MODEL. "
+        "This is the quoted answer instead.",
+    )
+    assert chat.streams == ["closed"]
+    assert a_tutor(checker=Unjudged({})).ask(DRIFT).notices == ()
 
 
 FAILURES: list[Scripted] = ['{"claims": ""}', UNREACHED, "no JSON", "", '{"claims": [{"text": "One']
@@ -138,7 +151,7 @@ FAILURES: list[Scripted] = ['{"claims": ""}', UNREACHED, "no JSON", "", '{"claim
 
 @pytest.mark.parametrize("reply", FAILURES)
 def test_when_the_model_fails_the_quoted_answer_stands_with_a_notice(reply: Scripted) -> None:
-    answer = a_tutor(FakeChat().enqueue(reply)).ask(DRIFT)
+    answer = a_tutor(FakeChat().enqueue(reply, reply)).ask(DRIFT)
     assert (answer.status, answer.model, answer.claims) == ("answered", QUOTE, quoted())
     assert (answer.sources, answer.quoted, answer.dropped_claims) == (THE_SOURCE, (), ())
     [notice] = answer.notices
@@ -255,7 +268,8 @@ def test_the_times_of_writing_and_checking_are_told_apart_and_the_readers_is_nei
 
 def test_the_time_of_a_model_that_fails_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rag.verdict.time", SimpleNamespace(perf_counter=lambda: NOW[0]))
-    assert a_tutor(Slow().enqueue("no JSON")).ask(DRIFT).timings_ms["generate"] == pytest.approx(2000)
+    unreached = ModelError("It failed.")
+    assert a_tutor(Slow().enqueue(unreached)).ask(DRIFT).timings_ms["generate"] == pytest.approx(2000)
 
 
 def test_a_model_that_writes_just_enough_is_read_to_its_last_sentence() -> None:

@@ -1,7 +1,15 @@
 """The commands of upkeep that need no weights, and the port of the web app."""
 
+import http.client
 import json
+import os
 import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +18,7 @@ from typer.testing import CliRunner
 from ingest import prepare
 from rag.catalog import LOCAL_MODEL, MODELS, ModelFiles
 from rag.errors import ResourceError, SettingsError
+from rag.settings import PROJECT
 from tests.guide_files import FIRST, TEXT, changed, small_corpus
 from ui.cli import app
 from ui.upkeep import free_port
@@ -74,6 +83,41 @@ def test_an_address_of_another_machine_is_named_with_the_setting() -> None:
         free_port("203.0.113.7", 0)
     assert "203.0.113.7" in caught.value.message
     assert "TUTOR_HOST" in caught.value.cure
+
+
+@contextmanager
+def app_without_flags(folder: Path) -> Iterator[int]:
+    """The app started by Streamlit itself, without the flags of `tutor ui`; yields its port once it listens."""
+    port = free_port(HOST, 0)
+    call = [sys.executable, "-m", "streamlit", "run", str(PROJECT / "ui" / "app.py")]
+    call += ["--server.port", str(port), "--server.headless", "true"]
+    with subprocess.Popen(call, cwd=folder, env={**os.environ, "HOME": str(folder)}, stdout=subprocess.PIPE) as server:
+        try:
+            for _ in range(300):
+                try:
+                    socket.create_connection((HOST, port)).close()
+                    break
+                except ConnectionRefusedError:
+                    time.sleep(0.1)
+            yield port
+        finally:
+            server.kill()
+
+
+def test_however_it_is_started_the_app_is_for_this_machine_alone_and_tells_nobody(tmp_path: Path) -> None:
+    with app_without_flags(tmp_path) as port:
+        # On every address of this machine it would be on this one too.
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port))
+        # Another site can have a browser send a file, but cannot know the token.
+        other = http.client.HTTPConnection(HOST, port)
+        other.request("PUT", "/_stcore/upload_file/a/b", b"x", {"Origin": "http://evil.test"})
+        answer = other.getresponse()
+        assert answer.status == 403
+        assert b"XSRF" in answer.read()
+        other.close()
+    found = tomllib.loads((PROJECT / "ui" / ".streamlit" / "config.toml").read_text("utf-8"))
+    assert found["browser"]["gatherUsageStats"] is False
 
 
 @pytest.mark.usefixtures("corpus")

@@ -1,9 +1,11 @@
 """Which rows of a run are bad, why, and which of them are shown."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from eval import gold
 from eval import worst as module
 from eval.worst import faults, worst
 from tests.run_files import a_row, rows
@@ -74,3 +76,17 @@ def test_sure_answers_to_open_questions_come_before_doubtful_ones() -> None:
 def test_every_bad_row_of_a_run_is_counted_once() -> None:
     _, counts = worst(rows(miss=3))
     assert counts == {module.OPEN: 2, module.FIRST: 3}
+
+
+def test_rows_without_a_text_get_the_question_of_their_id(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first = gold.of_split(gold.questions(), "test")[0]
+    slim = {"id": first.id, "group": "answerable"}
+    other = {"id": first.id, "group": "attack"}
+    (found, unknown) = module.with_questions({"split": "test", "rows": [slim, other]})
+    assert found == {**slim, "question": first.question, "expected": "answered"}
+    assert unknown == other
+    kept = {**slim, "question": "as it was asked"}
+    assert module.with_questions({"split": "test", "rows": [kept, slim]})[0]["question"] == "as it was asked"
+    assert module.with_questions({"split": "own", "rows": [slim]}) == [slim]
+    monkeypatch.setattr(gold, "FOLDER", tmp_path)
+    assert module.with_questions({"split": "test", "rows": [slim]}) == [slim]

@@ -3,16 +3,20 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from rag.catalog import LOCAL, LOCAL_MODEL
 from rag.errors import QuestionError
 from rag.settings import Settings
 from rag.shape import answer_to_dict
 from rag.tutor import NO_LLM
+from rag.types import Turn
+from rag.verdict import WROTE_NOTHING
 from rag.wiring import Library
 from tests.canary import CANARY
 from tests.servers import CHAT, MODELS, ChatServer, Reply, chat_reply, failure, models_reply, serving, streamed
@@ -119,12 +123,29 @@ def test_when_nothing_passes_the_answer_is_unverified_and_shows_no_source(opened
         assert {claim.sources for claim in answer.quoted} == {("SCN-09",)}
 
 
-def test_a_model_that_finds_no_answer_in_the_sources_refuses(opened: Opening) -> None:
+def test_a_model_that_writes_nothing_leaves_the_quoted_answer(opened: Opening) -> None:
     with writing(opened, chat_reply(said())) as (library, _):
         answer = library.tutor().ask(QUESTION)
-        assert answer.status == "not_covered"
-        assert answer.sources == ()
-        assert answer.related[0].id == "SCN-09"
+        assert (answer.status, answer.model, answer.notices) == ("answered", "quote", (WROTE_NOTHING,))
+        assert answer.sources[0].id == "SCN-09"
+
+
+def test_the_model_on_this_machine_sends_no_conversation_to_the_endpoint(opened: Opening) -> None:
+    with writing(opened, chat_reply(json.dumps({"question": QUESTION}))) as (library, server):
+        answer = library.tutor().ask("and why is that?", [Turn("user", QUESTION)], model=LOCAL)
+        assert (answer.status, answer.model, server.requests) == ("answered", "quote", [])
+        assert any("tutor models fetch local" in notice for notice in answer.notices)
+
+
+def test_an_entailment_model_that_is_nowhere_leaves_the_quoted_answer_and_bothers_no_quotation(opened: Opening) -> None:
+    written = {"text": "To keep the LSTM stable, clip the norm of the gradient.", "sources": ["SCN-09"]}
+    with writing(opened, chat_reply(said(written)), entailment_model="/no/such/folder") as (library, _):
+        assert library.tutor().ask(QUESTION, model="quote").notices == ()
+        answer = library.tutor().ask(QUESTION)
+        assert (answer.status, answer.model) == ("answered", "quote")
+        (notice,) = answer.notices
+        assert notice.startswith("The entailment model '/no/such/folder' cannot be loaded")
+        assert "TUTOR_ENTAILMENT_MODEL" in notice
 
 
 CUT = Reply(streamed(said(GOOD, GOOD, GOOD)[:-2], finish_reason=None, done=False), kind="text/event-stream")
@@ -140,6 +161,14 @@ def test_a_failing_model_gives_the_quoted_answer_and_says_so(opened: Opening, re
         assert any("quoted answer instead" in notice for notice in answer.notices)
         assert all(claim.quote for claim in answer.claims)
         assert CANARY not in json.dumps(answer_to_dict(answer))
+
+
+@pytest.mark.parametrize("wrong", ["Clip the gradient.", '{"answer": "Clip the gradient."}'])
+def test_a_reply_of_another_form_is_mended_before_the_quoted_answer_steps_in(opened: Opening, wrong: str) -> None:
+    with writing(opened, chat_reply(wrong), chat_reply(said(GOOD))) as (library, server):
+        answer = library.tutor().ask(QUESTION)
+        assert ([claim.text for claim in answer.claims], answer.model, answer.notices) == ([TRUE], "tiny", ())
+        assert server.paths() == [CHAT, CHAT]
 
 
 def test_the_same_question_is_sent_once_until_a_setting_or_the_model_changes(opened: Opening) -> None:
@@ -162,6 +191,24 @@ def test_what_an_answer_depends_on_names_the_index_and_no_key(opened: Opening, t
     assert library.fingerprint != opened(base_url="http://127.0.0.1:8/v1").fingerprint
     assert library.fingerprint != opened(base_url="http://127.0.0.1:9/v1", sources=3).fingerprint
     assert library.fingerprint != opened(base_url="http://127.0.0.1:9/v1", entailment_model="a/nli").fingerprint
+
+
+@pytest.mark.parametrize("what", ["PROMPT", "PICKING", "TREES"])
+def test_an_answer_depends_on_the_prompts_and_on_what_was_learnt(
+    opened: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    before = opened().fingerprint
+    assert opened().fingerprint == before
+    (tmp_path / "changed").write_text("something else")
+    monkeypatch.setattr(f"rag.wiring.{what}", tmp_path / "changed")
+    assert opened().fingerprint != before
+
+
+def test_an_answer_depends_on_the_weights_of_the_local_model(opened: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = opened().fingerprint
+    (file,) = LOCAL_MODEL.files
+    monkeypatch.setattr("rag.wiring.LOCAL_MODEL", replace(LOCAL_MODEL, files=(replace(file, sha256="0" * 64),)))
+    assert opened().fingerprint != before
 
 
 def test_any_model_of_the_endpoint_may_be_named_and_quoting_asks_none(opened: Opening) -> None:

@@ -27,6 +27,7 @@ class Answering:
         self.error: Exception | None = None
         self.stopped = False
         self._make = make
+        self._reply: Reply | None = None
         self._done = Event()
         Thread(target=self._run, name="answering", daemon=True).start()
 
@@ -35,16 +36,19 @@ class Answering:
         return self.stopped or self._done.wait(seconds)
 
     def stop(self) -> None:
-        """No more is shown from now on; the model is told as soon as it says its next sentence."""
+        """No more is shown from now on; the connection to the model ends within about a second."""
         if not self._done.is_set():
             self.stopped = True
+            if self._reply is not None:
+                self._reply.cancel()
 
     def _run(self) -> None:
         try:
-            reply = self._make()
+            reply = self._reply = self._make()
+            if self.stopped:  # before there was a reply to cancel
+                reply.cancel()
             for shown in reply:
                 if self.stopped:
-                    reply.cancel()
                     return
                 self.shown.append(shown)
             if not self.stopped:

@@ -1,14 +1,50 @@
 """Many questions in a file, one JSON object a line, answered in input order."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from rag.errors import QuestionError, ResourceError, TutorError
+from rag.pace import Pace
 from rag.types import Turn
 
 Handle = Callable[[str, list[Turn]], dict[str, Any]]
+
+
+class PatientPace(Pace):
+    """A pace that waits for its turn instead of telling how long that takes: nobody sits before a batch.
+
+    Args:
+        calls: calls a minute.
+        say: told why nothing happens, each time it waits.
+        clock: seconds that only go forwards.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        calls: int,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(calls, clock)
+        self._often = calls
+        self._say = say
+        self._sleep = sleep
+
+    def wait(self) -> float:
+        """Takes one call, as soon as one is free; always 0."""
+        while seconds := super().wait():
+            self._say(
+                f"Waiting {ceil(seconds)} s: the language model is asked {self._often} times a minute at the most "
+                "(TUTOR_REQUESTS_PER_MINUTE)."
+            )
+            self._sleep(seconds)
+        return 0.0
 
 
 def run_batch(source: Path, target: Path, handle: Handle) -> tuple[int, int]:

@@ -19,7 +19,10 @@ DOCUMENTS = "Your documents"
 NO_TOPIC = "no topic"
 LEVELS = ("foundation", "practitioner", "senior")
 SHORT = {"llm", "nlp"}
+PAIRS = {"privacy-security": "Privacy and security"}
 """Topics whose names are abbreviations."""
+NEAR = 6
+"""Entries offered as near in meaning."""
 SEARCHED = 50
 """Entries asked of the tutor's search before the filters."""
 WORD = re.compile(r"\w+")
@@ -96,14 +99,16 @@ class Shelf:
         after = ids[place + 1] if place + 1 < len(ids) else ""
         return self._by_id.get(before), self._by_id.get(after)
 
-    def cells(self) -> list[Cell]:
+    def cells(self, counted: Sequence[Entry] | None = None) -> list[Cell]:
         """Topics by guides: how many entries have the topic, whether first or not; only what is not zero.
 
         All documents are one column. Entries without a topic are counted under `NO_TOPIC`.
+
+        Args:
+            counted: the entries that count; all of the shelf when it is None.
         """
-        counts = Counter(
-            (topic, shelf_mark(entry)) for entry in self.entries for topic in (entry.topics or (NO_TOPIC,))
-        )
+        entries = self.entries if counted is None else counted
+        counts = Counter((topic, shelf_mark(entry)) for entry in entries for topic in (entry.topics or (NO_TOPIC,)))
         columns = (*self.guides, DOCUMENTS)
         return [
             Cell(topic, guide, counts[topic, guide])
@@ -145,7 +150,7 @@ def byline(entry: Entry) -> str:
 
 def topic_label(topic: str) -> str:
     """A topic as people read it: `data-quality` as "Data quality", `llm` as "LLM"."""
-    return topic.upper() if topic in SHORT else topic.replace("-", " ").capitalize()
+    return topic.upper() if topic in SHORT else PAIRS.get(topic, topic.replace("-", " ").capitalize())
 
 
 def topics_of(corpus: Path) -> dict[str, str]:

@@ -6,11 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
+from rag.answer import QUOTE
 from rag.errors import QuestionError, TutorError, UsageError
 from rag.pace import Pace
+from rag.reply import Reply
+from rag.settings import Settings
 from rag.shape import answer_to_dict
-from rag.types import Turn
+from rag.tutor import Tutor
+from rag.types import Answer, Shown, Turn
+from rag.verdict import source_of
+from rag.wiring import AUTO
 from ui import text
+from ui.batch import PatientPace, run_batch
 from ui.documents import ingest
 from ui.evals import evals
 from ui.session import open_library, progress_bar, settings
@@ -21,7 +28,8 @@ add_upkeep(app)
 app.command()(ingest)
 app.add_typer(evals, name="eval")
 
-Model = Annotated[str | None, typer.Option(help="quote (no LLM), or the name of a model at the endpoint.")]
+WHO = "quote (no language model), local (the small one on this machine), or the name of a model at the endpoint."
+Model = Annotated[str | None, typer.Option(help=WHO)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Batch = Annotated[Path | None, typer.Option(help="Questions, one JSON object a line.")]
 Out = Annotated[Path | None, typer.Option(help="Where the results of --batch go.")]
@@ -34,14 +42,19 @@ def ask(question: Question = None, model: Model = None, json: AsJson = False, ba
     """Answers a question from the guides, every sentence with its source."""
     with progress_bar() as report:
         library, notices = open_library(settings(), report)
-        tutor = library.tutor(notices)
+    tutor = library.tutor(notices)
+    pace = PatientPace(library.settings.requests_per_minute, lambda line: typer.echo(line, err=True))
 
-        def handle(asked: str, history: list[Turn]) -> dict[str, Any]:
-            return answer_to_dict(tutor.ask(asked, history, model))
+    def handle(asked: str, history: list[Turn]) -> dict[str, Any]:
+        return answer_to_dict(tutor.ask(asked, history, model, pace))
 
-        if not _batched(question, batch, out, handle):
-            answer = tutor.ask(question or "", (), model)
-            typer.echo(text.safe_json(answer_to_dict(answer)) if json else text.answer_text(answer))
+    if _batched(question, batch, out, handle):
+        return
+    reply = tutor.reply(question or "", (), model)
+    if json:
+        typer.echo(text.safe_json(answer_to_dict(reply.finish())))
+    else:
+        _print(tutor, reply, _writes(model, library.settings))
 
 
 @app.command()
@@ -96,12 +109,47 @@ def chat(model: Model = None) -> None:
     typer.echo("Ask about machine-learning interviews; an empty line ends the conversation.")
     while question := _prompt():
         try:
-            answer = tutor.ask(question, history, model, pace)
+            reply = tutor.reply(question, history, model, pace)
+            answer = _print(tutor, reply, _writes(model, library.settings))
         except UsageError as error:
             typer.echo(text.safe(str(error)), err=True)
             continue
-        typer.echo(text.answer_text(answer) + "\n")
+        typer.echo()
         history += [Turn("user", question), Turn("assistant", answer.text)]
+
+
+def _writes(model: str | None, chosen: Settings) -> bool:
+    """Whether a language model is to write, so that quoted and written sentences have to be told apart."""
+    named = model or chosen.model
+    return named != QUOTE and (named != AUTO or chosen.llm_configured)
+
+
+def _print(tutor: Tutor, reply: Reply, written: bool) -> Answer:
+    """Prints an answer: whole when it only quotes, else each sentence as it comes, under the name of its writer."""
+    shown: list[Shown] = []
+    try:
+        while written and (item := _next(reply, bool(shown))):
+            if not shown or item.model != shown[-1].model:
+                typer.echo(("\n" if shown else "") + text.writer_text(item.model))
+            typer.echo(text.claim_text(item.claim))
+            shown.append(item)
+        answer = reply.finish()
+    finally:
+        reply.cancel()  # whatever ends this early, Ctrl+C or a closed pipe, ends the provider's work too
+    if shown:
+        typer.echo("\n" + text.rest_text(answer, shown, lambda entry_id: source_of(tutor.entries, entry_id)))
+    else:
+        typer.echo(text.answer_text(answer))
+    return answer
+
+
+def _next(reply: Reply, begun: bool) -> Shown | None:
+    """The next sentence, None when there are no more; a terminal is told meanwhile what it waits for."""
+    from rich.console import Console
+
+    waiting = "Waiting for the language model …" if begun else "Reading the guides …"
+    with Console(stderr=True).status(waiting):
+        return next(reply, None)
 
 
 def _prompt() -> str:
@@ -119,8 +167,6 @@ def _batched(question: str | None, batch: Path | None, out: Path | None, handle:
         return False
     if batch is None or out is None or question is not None:
         raise QuestionError("--batch and --out go together, without a question.", "Give both files.")
-    from ui.batch import run_batch
-
     done, failed = run_batch(batch, out, handle)
     typer.echo(f"{done} lines written to {out}, {failed} of them with an error.", err=True)
     return True

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+import numpy
+
+from rag.types import Matrix
 from rag.wiring import Library
 from ui.atlas import Label, Place, main_topic
 from ui.browse import DOCUMENTS, NO_TOPIC, Cell, Shelf, nearest, shelf_of, topic_label
@@ -31,7 +34,21 @@ CELL = "#3b7de0"
 POINT, POINT_FAINT = 90, 40
 """Areas of a point in square pixels: one that passes the filters, one that does not."""
 MAP_HEIGHT = 560
-ROW_HEIGHT = 26
+PHONE, WIDE = 340, 900
+"""How wide the map is on a phone and on a laptop, in pixels."""
+LETTER, LINE, TOUCH = 6.8, 15, 6
+"""Pixels: a letter of a topic's name, the name's height, and how near a point's midst lies when they touch."""
+SIDEWAYS = numpy.arange(-0.1, 0.101, 0.02)
+UP = numpy.arange(-48, 49, 4) / MAP_HEIGHT
+"""How far a name may be moved from the midst of its points, in parts of the map's sides."""
+ON_A_POINT, ON_A_NAME = 45, 450
+"""A name is moved this many pixels to get off a point, or off another name."""
+ROW_HEIGHT, HEADS = 21, 190
+"""Pixels: a row of the matrix, and the names of the guides above all rows."""
+STEEP = 60
+"""Degrees of those names: as steep as can be read with ease, since a flat one is wider than a phone has room for."""
+BESIDE = 20
+"""Pixels left free at the right, because the room that Vega leaves for a slanted name ends just with it."""
 
 
 def looks_of(topics: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -74,8 +91,8 @@ def map_spec(
         for place in sorted(places, key=lambda place: place.id in shown)
     ]
     looks = {_named(topic): look for topic, look in looks_of(list(main_topics(shelf))).items()}
-    names = [{"name": topic_label(label.topic), "x": label.x, "y": label.y} for label in labels]
-    text = {"type": "text", "fontSize": 12, "fontWeight": 600, "dy": -13, "clip": False}
+    names = [{"name": topic_label(label.topic), "x": label.x, "y": label.y} for label in off_points(labels, places)]
+    text = {"type": "text", "fontSize": 12, "fontWeight": 600, "clip": False}
     return {
         "height": MAP_HEIGHT,
         "config": {"view": {"stroke": None}, "axis": {"disable": True}},
@@ -94,6 +111,45 @@ def map_spec(
             },
         ],
     }
+
+
+def off_points(labels: Sequence[Label], places: Sequence[Place]) -> list[Label]:
+    """Each name moved off the points and off the names before it, as near to its own points as that lets it be.
+
+    A point covered on a wide map counts for more than one covered on a phone, where names cover more of the width and
+    not all of them can be clear. None is left out, and the same map gives the same places.
+    """
+    points = numpy.array([(place.x, place.y) for place in places], dtype=numpy.float32).reshape(-1, 2)
+    across, up = (grid.ravel() for grid in numpy.meshgrid(SIDEWAYS, UP))
+    moved: list[Label] = []
+    for label in labels:
+        half = _half_width(label)
+        rim = min(half / PHONE, 0.5)
+        x = numpy.clip(label.x + across, rim, 1 - rim)
+        y = numpy.clip(label.y + up, 0, 1 - LINE / 2 / MAP_HEIGHT)
+        tried = numpy.stack([x, y], axis=1).astype(numpy.float32)
+        cost = numpy.hypot((x - label.x) * (PHONE + WIDE) / 2, (y - label.y) * MAP_HEIGHT)
+        for width, weight in ((PHONE, 0.5), (WIDE, 1)):
+            cost = cost + weight * ON_A_POINT * _within(tried, points, half + TOUCH, LINE / 2 + TOUCH, width)
+            for other in moved:
+                own = numpy.array([(other.x, other.y)], dtype=numpy.float32)
+                cost = cost + ON_A_NAME * _within(tried, own, half + _half_width(other), LINE, width)
+        best = int(numpy.argmin(cost))
+        moved.append(Label(label.topic, round(float(x[best]), 4), round(float(y[best]), 4)))
+    return moved
+
+
+def _half_width(label: Label) -> float:
+    """Half of what the name of a topic takes, in pixels."""
+    return len(topic_label(label.topic)) * LETTER / 2
+
+
+def _within(tried: Matrix, points: Matrix, across: float, up: float, width: int) -> Matrix:
+    """How many points lie in the box around each place that is tried, shape (places,); the box's halves in pixels."""
+    apart = abs(tried[:, None] - points[None])
+    inside = (apart[:, :, 0] * width < across) & (apart[:, :, 1] * MAP_HEIGHT < up)
+    counted: Matrix = inside.sum(axis=1).astype(numpy.float32)
+    return counted
 
 
 def _points(looks: Mapping[str, tuple[str, str]], paper: str) -> Spec:
@@ -139,15 +195,17 @@ def matrix_spec(shelf: Shelf, cells: Sequence[Cell], ink: str) -> Spec:
         {"topic": cell.topic, "guide": cell.guide, "count": cell.count, "name": _named(cell.topic)} for cell in cells
     ]
     most = max((cell.count for cell in cells), default=1)
-    label = {"labelColor": ink, "labelOverlap": False, "labelFontSize": 12, "ticks": False}
-    heads = {**label, "orient": "top", "labelAngle": -35, "labelAlign": "left", "labelLimit": 200}
+    # Flush labels would be pushed into the drawing at its ends, away from the first row and the last.
+    label = {"labelColor": ink, "labelOverlap": False, "labelFontSize": 12, "labelFlush": False, "ticks": False}
+    heads = {**label, "orient": "top", "labelAngle": -STEEP, "labelAlign": "left", "labelLimit": 210}
     names = {**label, "labelLimit": 130, "labelPadding": 6}
     return {
-        "height": ROW_HEIGHT * len(topics),
+        "height": HEADS + ROW_HEIGHT * len(topics),
+        "padding": {"right": BESIDE},
         "data": {"values": rows},
         "config": {"view": {"stroke": None}, "axis": {"domain": False, "title": None, "grid": False}},
         "encoding": {
-            "x": _band("guide", _columns(shelf), heads),
+            "x": _band("guide", _columns(shelf, cells), heads),
             "y": _band("name", [_named(topic) for topic in topics], names),
         },
         "layer": [
@@ -196,13 +254,15 @@ def matrix_rows(shelf: Shelf, cells: Sequence[Cell]) -> list[dict[str, str]]:
     counts = {(cell.topic, cell.guide): cell.count for cell in cells}
     return [
         {"Topic": plain(_named(topic))}
-        | {plain(guide): str(counts.get((topic, guide), 0)) for guide in _columns(shelf)}
+        | {plain(guide): str(counts.get((topic, guide), 0)) for guide in _columns(shelf, cells)}
         for topic in dict.fromkeys(cell.topic for cell in cells)
     ]
 
 
-def _columns(shelf: Shelf) -> list[str]:
-    return [*shelf.guides, *([DOCUMENTS] if shelf.documents else [])]
+def _columns(shelf: Shelf, cells: Sequence[Cell]) -> list[str]:
+    """The guides that have a cell, in the order of the shelf."""
+    counted = {cell.guide for cell in cells}
+    return [guide for guide in (*shelf.guides, DOCUMENTS) if guide in counted]
 
 
 def _named(topic: str) -> str:

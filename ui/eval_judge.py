@@ -10,31 +10,27 @@ import typer
 
 from rag.answer import QUOTE
 from rag.catalog import LOCAL, LOCAL_MODEL
-from rag.errors import UsageError
+from rag.errors import UsageError, WeightsError
 from rag.settings import Settings
 from rag.wiring import Library
-from ui.judge_text import judge_lines, ragas_lines
+from ui.judge_text import judge_lines, plan_lines, ragas_lines
 from ui.session import open_library, progress_bar, settings
 from ui.text import safe
 
 if TYPE_CHECKING:
     from eval.judging import Scorer
-    from eval.samples import Endpoint
+    from eval.samples import Endpoint, Sample
 
 GATE = "gate"
 LOCAL_CONTEXT = 16384
 """Tokens: five whole entries, ragas' examples and a reply."""
 LOCAL_SECONDS = 3600.0
-LOCAL_SPEED = (60.0, 10.0)
-"""Tokens read and written a second on two cores."""
-WEAK = (
-    "The local model is a slow and weak judge: it takes minutes a sample, and its verdicts are often wrong "
-    "(`tutor eval judge --judge local` shows how often). Use it to try things out, not to report numbers."
-)
 
 Limit = Annotated[int, typer.Option(min=0, help="Samples at the most; 0 for all.")]
 Seconds = Annotated[float, typer.Option(min=1, help="How long one score may take, retries included.")]
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="Requests at a time; the local judge takes one.")]
+InputPrice = Annotated[float, typer.Option(min=0, help="Price of a million tokens the judge reads.")]
+OutputPrice = Annotated[float, typer.Option(min=0, help="Price of a million tokens the judge writes.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Start without asking.")]
 Out = Annotated[Path | None, typer.Option(help="Result file; in eval/results by default.")]
 
@@ -54,27 +50,29 @@ def ragas(
     metrics: Annotated[str, typer.Option(help="Names with commas between; all by default.")] = "",
     parallel: Parallel = 4,
     seconds: Seconds = 120,
-    input_price: Annotated[float, typer.Option(min=0, help="Price of a million tokens the judge reads.")] = 0,
-    output_price: Annotated[float, typer.Option(min=0, help="Price of a million tokens the judge writes.")] = 0,
+    input_price: InputPrice = 0,
+    output_price: OutputPrice = 0,
     yes: Yes = False,
     out: Out = None,
 ) -> None:
     """RAGAS over gold questions: with --judge by that model, without by ids, strings and the embedder."""
-    from eval import judging, record, samples, scoring
+    from eval import gold, judging, record, samples, scoring
     from eval.judge import load, versions
 
     load()
     chosen = settings()
     wanted = _metrics(metrics, judge)
     asked = _questions(dataset, split)[: limit or None]
-    _check_judge(chosen, judge)
+    _check_model(chosen, judge, "judge")
+    _check_model(chosen, model, "model")
     with progress_bar() as report:
         library, notices = open_library(chosen, report)
         _check_relevant(library, asked)
         tutor = library.tutor(notices)
         answered = samples.make_samples(tutor, asked, QUOTE, report)
-    if judge and _announce(answered, wanted, judge, model, (input_price, output_price)) and not yes:
-        _agree()
+    unread = gold.review_notices(asked, dataset) if dataset else []
+    plan = _plan(answered, wanted, judge, model, (input_price, output_price))
+    _agree([*unread, *plan] if plan else [], yes)
     with progress_bar() as report, _endpoint(chosen, judge, seconds) as endpoint:
         if model != QUOTE:
             answered = samples.make_samples(tutor, asked, model, report)
@@ -82,17 +80,16 @@ def ragas(
         scores = scoring.ragas_scores(library.embedder, answered, wanted, endpoint, _work(chosen), many, report)
     library.close()
     results = {
-        **record.circumstances(chosen),
+        **record.circumstances(chosen, {judge or "", model}),
         "kind": "ragas",
         "split": "own" if dataset else split,
         "model": model,
+        "fell_back": sum(sample.fell_back for sample in answered),
         "judge": {"name": judge, "versions": versions(), **judging.spent(scores)},
         "metrics": judging.summary(scores, wanted),
         "rows": judging.rows(answered, scores),
     }
-    target = out or record.FOLDER / "ragas.json"
-    record.write_result(target, results)
-    _say(*notices, *ragas_lines(results), f"Written to {target}.")
+    _finish(out, "ragas.json", results, [*notices, *unread, *ragas_lines(results)])
 
 
 def judge(
@@ -104,21 +101,30 @@ def judge(
     limit: Limit = 0,
     parallel: Parallel = 4,
     seconds: Seconds = 120,
+    input_price: InputPrice = 0,
+    output_price: OutputPrice = 0,
+    yes: Yes = False,
     out: Out = None,
 ) -> None:
-    """How far each judge agrees with a person on labelled answers, and how much it wrongly passes."""
+    """How far each judge agrees with the labels of labelled answers, and how much it wrongly passes."""
     from eval import judging, record, verdicts
+    from eval.estimate import estimate
 
     chosen = settings()
     names = list(dict.fromkeys(judge or [GATE]))
-    for name in names:
-        if name != GATE:
-            _check_judge(chosen, name)
+    models = [name for name in names if name != GATE]
+    for name in models:
+        _check_model(chosen, name, "judge")
     items = verdicts.labelled(dataset)[: limit or None]
     rows: list[dict[str, Any]] = []
     with progress_bar() as report:
         library, notices = open_library(chosen, report)
         samples = verdicts.as_samples(items, library.store)
+    metrics = [verdicts.VERDICT, *([verdicts.FAITHFUL] if ragas else [])]
+    about = {name: estimate(samples, metrics) for name in models}
+    what = f"{len(items)} labelled answers"
+    _agree(plan_lines(about, what, 0, QUOTE, (input_price, output_price)), yes)
+    with progress_bar() as report:
         for name in names:
             with _judges(library, name, ragas, seconds) as scorers:
                 for metric, scorer in scorers:
@@ -126,12 +132,11 @@ def judge(
                     many = 1 if name in {GATE, LOCAL} else parallel
                     scores = judging.score_all(scorer, samples, [metric], work, many, report)
                     label = name if metric == verdicts.VERDICT else f"{name}, RAGAS {metric}"
-                    rows.append({"judge": label, **verdicts.compared(items, samples, scores, metric)})
+                    found = verdicts.compared(items, samples, scores, metric)
+                    rows.append({"judge": label, "identity": dict(scorer.identity), **found})
     library.close()
-    results = {**record.circumstances(chosen), "kind": "judges", "judges": rows}
-    target = out or record.FOLDER / "judges.json"
-    record.write_result(target, results)
-    _say(*notices, *([WEAK] if LOCAL in names else []), *judge_lines(rows), f"Written to {target}.")
+    results = {**record.circumstances(chosen, names), "kind": "judges", "judges": rows}
+    _finish(out, "judges.json", results, [*notices, *judge_lines(rows)])
 
 
 @contextmanager
@@ -150,7 +155,7 @@ def _judges(library: Library, name: str, ragas: bool, seconds: float) -> "Iterat
             endpoint.name, endpoint.api_key, endpoint.base_url, verdicts.REPLY_TOKENS, endpoint.seconds,
             retries=endpoint.retries, total_seconds=endpoint.seconds,
         )  # fmt: skip
-        scorers: list[tuple[str, Scorer]] = [(verdicts.VERDICT, verdicts.ModelJudge(model, endpoint.host))]
+        scorers: list[tuple[str, Scorer]] = [(verdicts.VERDICT, verdicts.ModelJudge(model, endpoint))]
         if ragas:
             from eval.judge import Ragas
 
@@ -168,12 +173,11 @@ def _endpoint(chosen: Settings, judge: str | None, seconds: float) -> "Iterator[
     elif judge == LOCAL:
         from rag.local_llm import LocalServer
 
-        file = chosen.models_folder / LOCAL_MODEL.name / LOCAL_MODEL.files[0].name
-        server = LocalServer(file, chosen.threads, context=LOCAL_CONTEXT)
+        server = LocalServer(_local_file(chosen), chosen.threads, context=LOCAL_CONTEXT)
         try:
             address, key, _ = server.start()
             # Its address changes with every start, its name does not.
-            yield Endpoint(LOCAL, address, key, max(seconds, LOCAL_SECONDS))
+            yield Endpoint(LOCAL, address, key, max(seconds, LOCAL_SECONDS), weights=LOCAL_MODEL.hash)
         finally:
             server.close()
     else:
@@ -195,12 +199,20 @@ def _metrics(metrics: str, judge: str | None) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def _check_judge(chosen: Settings, judge: str | None) -> None:
-    if judge not in {None, LOCAL} and not chosen.llm_configured:
+def _check_model(chosen: Settings, name: str | None, role: str) -> None:
+    """Raises before any work when a judge or a writer cannot be had."""
+    if name == LOCAL:
+        if not (file := _local_file(chosen)).is_file():
+            raise WeightsError(f"The local model {file} is not there.", f"Run `tutor models fetch {LOCAL}`.")
+    elif name not in ({None} if role == "judge" else {QUOTE}) and not chosen.llm_configured:
         raise UsageError(
-            f"There is no endpoint for the judge {safe(str(judge))[:80]!r}.",
-            "Set OPENAI_API_KEY or OPENAI_BASE_URL, use --judge local, or leave --judge out.",
+            f"There is no endpoint for the {role} {safe(str(name))[:80]!r}.",
+            f"Set OPENAI_API_KEY or OPENAI_BASE_URL, use --{role} local, or leave --{role} out.",
         )
+
+
+def _local_file(chosen: Settings) -> Path:
+    return chosen.models_folder / LOCAL_MODEL.name / LOCAL_MODEL.files[0].name
 
 
 def _work(chosen: Settings) -> Path:
@@ -222,39 +234,39 @@ def _check_relevant(library: Library, asked: Sequence[Any]) -> None:
     check_entries(named, (entry.id for entry in library.store.entries()))
 
 
-def _announce(
-    answered: Sequence[Any], wanted: Sequence[str], judge: str, model: str, prices: tuple[float, float]
-) -> bool:
-    """Says what the judge will be asked before it is; whether it will be asked at all."""
+def _plan(
+    answered: Sequence["Sample"], wanted: Sequence[str], judge: str | None, model: str, prices: tuple[float, float]
+) -> list[str]:
+    """What a run of ragas is going to ask of models."""
     from eval.estimate import estimate
     from eval.samples import JUDGED
 
     judged = [name for name in wanted if name in JUDGED]
-    about = estimate(answered, judged)
-    lines = [
-        f"{len(answered)} samples, {len(judged)} metrics: about {about.calls:,} requests to {judge}, "
-        f"{about.tokens_in:,} tokens read and {about.tokens_out:,} written, less what earlier runs have kept."
-    ]
-    if model != QUOTE:
-        lines.append(f"Before that, {model} answers {len(answered)} questions.")
-    if model == judge:
-        lines.append("The judge also writes the answers; models judge themselves kindly.")
-    if judge == LOCAL:
-        lines += [WEAK, f"About {about.seconds(*LOCAL_SPEED) / 3600:.1f} hours on two cores."]
-    elif any(prices):
-        lines.append(f"About {about.cost(*prices):.2f} at your prices.")
-    else:
-        lines.append("Give --input-price and --output-price, for a million tokens, to see what that costs.")
-    for line in lines if judged else []:
-        typer.echo(safe(line), err=True)
-    return bool(judged)
+    about = {judge: estimate(answered, judged)} if judge and judged else {}
+    return plan_lines(about, f"{len(answered)} samples, {len(judged)} metrics", len(answered), model, prices)
 
 
-def _agree() -> None:
-    if sys.stdin.isatty():
-        typer.confirm("Start?", abort=True, err=True)
+def _agree(lines: Sequence[str], yes: bool) -> None:
+    """Says what will be asked of models, and waits for a yes; where there is nothing to say, none is needed.
 
-
-def _say(*lines: str) -> None:
+    Raises:
+        UsageError: there is nobody to ask.
+        Abort: the answer is no.
+    """
     for line in lines:
+        typer.echo(safe(line), err=True)
+    if yes or not lines:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("Nothing was asked: there is no terminal to say yes at.", "Start it with --yes.")
+    typer.confirm("Start?", abort=True, err=True)
+
+
+def _finish(out: Path | None, name: str, results: dict[str, Any], lines: Sequence[str]) -> None:
+    """Writes the result file, and prints what is in it."""
+    from eval import record
+
+    target = out or record.FOLDER / name
+    record.write_result(target, results)
+    for line in [*lines, f"Written to {target}."]:
         typer.echo(safe(line))

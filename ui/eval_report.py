@@ -2,20 +2,26 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rag.answer import QUOTE
+from rag.catalog import LOCAL
 from rag.errors import ResourceError, TutorError, UsageError
 from rag.settings import Settings
 from rag.types import ChatModel
-from rag.wiring import AUTO, NAMELESS, Library
+from rag.wiring import AUTO, Library
+from ui.feedback import feedback_rows, kept_feedback
 from ui.session import open_library, progress_bar, settings
 from ui.text import safe
 
+if TYPE_CHECKING:
+    from eval.drafts import Decision
+
 OUT = Path("eval-report.html")
 NO_MODEL = "Use --model quote, or set OPENAI_API_KEY or OPENAI_BASE_URL."
+NO_WRITER = "The local model only picks sentences and cannot write questions: rules draft them, and nothing is sent."
 RunFile = Annotated[Path | None, typer.Argument(help="A file of `tutor eval run`; the newest by default.")]
 HtmlFile = Annotated[Path, typer.Option(help="Where the page goes.")]
 MarkdownFile = Annotated[Path | None, typer.Option(help="Also a summary for a pull request; - prints it.")]
@@ -27,7 +33,8 @@ Draft = Annotated[Path, typer.Argument(help="The drafts, one JSON object a line.
 RowsOut = Annotated[Path, typer.Option(help="Where the questions go, one JSON object a line.")]
 PerEntry = Annotated[int, typer.Option(min=1, max=10, help="Questions an entry at the most.")]
 Model = Annotated[str | None, typer.Option(help="quote drafts without a language model; or a model's name.")]
-Everything = Annotated[bool, typer.Option("--all", help="Accept every line unread.")]
+Feedback = Annotated[bool, typer.Option("--feedback", help="Draft from the feedback given on the page, too.")]
+Everything = Annotated[bool, typer.Option("--all", help="Accept every line unread, but those that carry a note.")]
 
 
 def add_report(app: typer.Typer) -> None:
@@ -82,33 +89,50 @@ def _titles(chosen: Settings) -> dict[str, str]:
 
 
 def make_dataset(wanted: Wanted = None, out: RowsOut = Path("draft.jsonl"), per_entry: PerEntry = 2,
-                 model: Model = None) -> None:  # fmt: skip
-    """Drafts questions about your documents, marked unreviewed until you accept them."""
+                 model: Model = None, feedback: Feedback = False) -> None:  # fmt: skip
+    """Drafts questions about your documents, marked unreviewed until you accept them.
+
+    With --feedback from what readers said about answers on the page; documents only where they are named.
+    """
     from eval import drafts
 
     drafts.check_target(out)
     chosen = settings()
+    rows: list[dict[str, Any]] = []
+    notes: list[str] = []
     with progress_bar() as tell:
         library, _ = open_library(chosen, tell)
         try:
-            entries = drafts.chosen_entries(library.store.entries(), wanted or [])
-            writer = _writer(library, model)
-            if writer:
-                told = f"{len(entries)} entries of yours are sent to {writer.name}; --model quote sends nothing."
-                typer.echo(safe(told), err=True)
-            rows, notes = drafts.draft_rows(entries, per_entry, writer, tell)
+            known = library.store.entries()
+            entries = drafts.chosen_entries(known, wanted or []) if wanted or not feedback else []
+            if entries:
+                rows, notes = drafts.draft_rows(entries, per_entry, _writer(library, model, len(entries)), tell)
         finally:
             library.close()
+    made = f"{len(rows)} drafts about {len(entries)} entries"
+    if feedback:
+        said = kept_feedback(chosen.home)
+        more, told = feedback_rows(said, {entry.id for entry in known}, chosen.question_limit)
+        rows, notes = [*rows, *more], [*notes, *told]
+        made = f"{made} and {len(more)} of {len(said)} lines of feedback" if entries else (
+            f"{len(more)} drafts of {len(said)} lines of feedback")  # fmt: skip
     drafts.write_rows(out, rows)
-    for line in [*notes, f"{len(rows)} drafts about {len(entries)} entries written to {out}.",
+    for line in [*notes, f"{made} written to {out}.",
                  f"Read them with: tutor eval accept-dataset {out} --out FILE"]:  # fmt: skip
         typer.echo(safe(line))
 
 
-def _writer(library: Library, name: str | None) -> ChatModel | None:
-    """The language model that drafts; None where there is none, or quote is asked for."""
+def _writer(library: Library, name: str | None, many: int) -> ChatModel | None:
+    """The language model that drafts; None where there is none, or one is asked for that cannot write questions.
+
+    Args:
+        many: entries it will be sent, which is said before they are.
+    """
     chosen = library.settings
     wanted = name or chosen.model
+    if wanted == LOCAL:
+        typer.echo(safe(NO_WRITER), err=True)
+        return None
     if not chosen.llm_configured or wanted == QUOTE:
         if name not in {None, QUOTE, AUTO}:
             raise UsageError(f"There is no model called {name!r}: no language model is configured.", NO_MODEL)
@@ -116,8 +140,10 @@ def _writer(library: Library, name: str | None) -> ChatModel | None:
     from rag.llm import OpenAIModel
 
     key = chosen.api_key.get_secret_value() if chosen.api_key else None
-    asked = "" if wanted in NAMELESS else wanted
-    return OpenAIModel(asked, key, chosen.base_url, chosen.answer_tokens, chosen.first_byte_seconds)
+    asked = "" if wanted == AUTO else wanted
+    model = OpenAIModel(asked, key, chosen.base_url, chosen.answer_tokens, chosen.first_byte_seconds)
+    typer.echo(safe(f"{many} entries of yours are sent to {model.name}; --model quote sends nothing."), err=True)
+    return model
 
 
 def accept_dataset(draft: Draft, out: RowsOut, everything: Everything = False) -> None:
@@ -125,6 +151,7 @@ def accept_dataset(draft: Draft, out: RowsOut, everything: Everything = False) -
     from eval import drafts
 
     rows = drafts.read_drafts(draft)
+    drafts.check_accepted(out, draft, rows)
     waiting = sum(not drafts.is_reviewed(row) for row in rows)
     kept, accepted, dropped = drafts.accept(rows, _taken if everything else _Reader(waiting))
     drafts.write_rows(out, kept)
@@ -135,8 +162,9 @@ def accept_dataset(draft: Draft, out: RowsOut, everything: Everything = False) -
         typer.echo(safe(f"Go on with: tutor eval accept-dataset {out} --out {out}"))
 
 
-def _taken(row: dict[str, Any]) -> str:
-    return str(row["question"])
+def _taken(row: dict[str, Any]) -> "Decision":
+    # A note says what a person has to mend first.
+    return "leave" if row.get("note") or not row["relevant"] else row
 
 
 class _Reader:
@@ -146,22 +174,35 @@ class _Reader:
         self._waiting = waiting
         self._done = 0
 
-    def __call__(self, row: dict[str, Any]) -> str | None:
+    def __call__(self, row: dict[str, Any]) -> "Decision":
         self._done += 1
         about = f" {row['about']}" if isinstance(row.get("about"), str) else ""
-        entries = ", ".join(map(str, row["relevant"]))
-        typer.echo(safe(f"\n{self._done} of {self._waiting}: {row['question']}\n  answered by {entries}{about}"))
+        entries = ", ".join(map(str, row["relevant"])) or "nothing yet"
+        lines = [f"\n{self._done} of {self._waiting}: {row['question']}", f"  answered by {entries}{about}"]
+        lines += [f"  {row['note']}"] if isinstance(row.get("note"), str) else []
+        typer.echo(safe("\n".join(lines)))
         while True:
             said = _line("Keep, edit, drop or quit? [k/e/d/q]")
             if said in {"k", "keep"}:
-                return str(row["question"])
-            if said in {"d", "drop"}:
-                return ""
-            if said in {"e", "edit"}:
-                if changed := " ".join((_line("Question", keep_case=True) or "").split()):
-                    return changed
+                if kept := _answered(row):
+                    return kept
+            elif said in {"d", "drop"}:
+                return "drop"
+            elif said in {"e", "edit"}:
+                changed = " ".join((_line("Question", keep_case=True) or "").split())
+                if changed and (kept := _answered({**row, "question": changed})):
+                    return kept
             elif said is None or said in {"q", "quit"}:
-                return None
+                return "stop"
+
+
+def _answered(row: dict[str, Any]) -> dict[str, Any] | None:
+    """The row with the entries that answer it, asked for where it names none; None when none are given."""
+    if row["relevant"]:
+        return row
+    said = _line("Ids of the entries that answer it, best first", keep_case=True) or ""
+    named = list(dict.fromkeys(said.upper().replace(",", " ").split()))
+    return {**row, "relevant": named} if named else None
 
 
 def _line(prompt: str, keep_case: bool = False) -> str | None:

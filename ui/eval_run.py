@@ -44,14 +44,19 @@ def run(
     bounds, base = gates.read_gates(), history.baseline()
     chosen = settings()
     found, notices = _asked(chosen, put, model)
-    result: dict[str, Any] = {**record.circumstances(chosen), "split": "own" if dataset else split, "limit": limit}
+    result: dict[str, Any] = {
+        **record.circumstances(chosen, [model]),
+        "split": "own" if dataset else split,
+        "limit": limit,
+    }
     result |= found
     if gated:
         result["metrics"] = gates.judged(result["metrics"], bounds)
     target = out or history.run_path(result)
     record.write_result(target, result)
     notices = (*notices, *(gold.review_notices(own, dataset) if dataset else ()))
-    told = [*notices, *_table(result, base), headline.comparable(result, base), headline.verdict(result)]
+    told = [*notices, *_table(result, base), *_confusion(result), headline.attack_kinds(result)]
+    told += [headline.comparable(result, base), headline.verdict(result)]
     for line in [*filter(None, told), f"{len(result['rows'])} questions, {result['seconds']} s. Written to {target}."]:
         typer.echo(safe(line))
     if headline.missed(result):
@@ -103,11 +108,21 @@ def _table(result: dict[str, Any], base: dict[str, Any] | None) -> list[str]:
     return rows
 
 
+def _confusion(result: dict[str, Any]) -> list[str]:
+    """The confusion matrix, in columns."""
+    from eval.headline import confusion_rows
+
+    return [f"{row[0]:<20}" + "".join(f"{cell:>14}" for cell in row[1:]) for row in confusion_rows(result)]
+
+
 def accept(file: RunFile) -> None:
     """Makes a run the baseline that later runs are shown beside."""
-    from eval import history
+    from eval import headline, history
 
+    doubts = headline.doubts(history.read_run(file))
     target = history.accept(file)
+    for line in doubts:
+        typer.echo(safe(f"Warning: {line}"), err=True)
     typer.echo(safe(f"{file} is the baseline now, {target}."))
 
 

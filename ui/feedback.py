@@ -1,14 +1,16 @@
-"""What readers say about answers, kept on this machine: each line may become a question of the evaluation."""
+"""What readers say about answers, kept on this machine, and the questions of the evaluation it becomes."""
 
 import json
 import os
-from collections.abc import Sequence
+import zlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from rag.errors import ResourceError
+from rag.errors import QuestionError, ResourceError
+from rag.question import clean_question
 from rag.types import Answer, Turn
 
 FILE = "feedback.jsonl"
@@ -81,3 +83,74 @@ def kept_feedback(home: Path) -> list[dict[str, Any]]:
         if isinstance(item, dict):
             found.append(item)
     return found
+
+
+def feedback_rows(
+    kept: Sequence[Mapping[str, Any]], known: Collection[str], limit: int
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Feedback as drafts for `tutor eval accept-dataset` (`eval.drafts`), and what is to be said about them.
+
+    One row a question, however often it was asked. The entries that helpful answers cited are its relevant ones;
+    of an answer called wrong nothing is taken over but a note.
+
+    Args:
+        kept: as `kept_feedback` returns it; nothing in it is trusted.
+        known: the ids of the index; others are left out.
+        limit: characters of a question at the most.
+    """
+    from eval.drafts import folded
+
+    rows: dict[str, dict[str, Any]] = {}
+    passed = 0
+    for item in kept:
+        cited = [id for id in _listed(item.get("cited")) if isinstance(id, str) and id in known]
+        wrong = item.get("verdict") == "wrong"
+        try:
+            question = clean_question(str(item.get("question", "")), limit)
+        except QuestionError:
+            question = ""
+        # A refusal that was welcome names no entry, so there is nothing to be found.
+        if not question or not (wrong or (item.get("verdict") == "helpful" and cited)):
+            passed += 1
+            continue
+        row = rows.setdefault(folded(question), _draft(question))
+        row["relevant"] += [] if wrong else [id for id in cited if id not in row["relevant"]]
+        row["note"] += [note for note in _notes(item, cited, wrong, limit) if note not in row["note"]]
+    found = []
+    for row in rows.values():
+        notes = " ".join(row.pop("note"))
+        found.append({**row, "note": notes} if notes else row)
+    told = [f"{passed} lines of feedback gave no question: no entry of the index is named, or no text is left."]
+    return found, told if passed else []
+
+
+def _draft(question: str) -> dict[str, Any]:
+    # The id follows from the question, so that it falls into the same half whenever it is drafted.
+    name = f"FEEDBACK/{zlib.crc32(question.encode()):08x}"
+    return {"id": name, "question": question, "relevant": [], "style": "feedback", "reviewed": False,
+            "made": "feedback", "note": []}  # fmt: skip
+
+
+def _notes(item: Mapping[str, Any], cited: Sequence[str], wrong: bool, limit: int) -> list[str]:
+    """What whoever accepts the question has to know."""
+    notes = []
+    if wrong:
+        what = f"A reader called the answer wrong; it cited {', '.join(cited) or 'nothing that is still here'}."
+        if item.get("status") == "not_covered":
+            what = "A reader called the refusal wrong."
+        sentence = item.get("sentence")
+        notes += [what, *([f"Wrong: {_plain(sentence, limit)}"] if isinstance(sentence, str) and sentence else [])]
+    turns = [turn for turn in _listed(item.get("history")) if isinstance(turn, dict)]
+    asked = [turn.get("text") for turn in turns if turn.get("role") == "user"]
+    if asked:
+        notes.append(f'Write it so that it stands alone: it followed "{_plain(str(asked[-1]), limit)}".')
+    return notes
+
+
+def _plain(text: str, limit: int) -> str:
+    """A text in one line that can be written as UTF-8."""
+    return " ".join(text.encode("utf-8", "replace").decode().split())[:limit]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -15,6 +15,8 @@ from ui.watched import AGAIN, FUSED, MEANING, RERANKED, WORDS, Stage
 SHOWN = 8
 """Entries of a list that are drawn."""
 LEFT_SHOWN = 5
+ROW, NAMES = 30, 60
+"""Pixels: a rank of the chart, and the names of the stages below all ranks with what is left free around."""
 COLUMN = 190
 """Pixels a list needs at the least."""
 
@@ -108,18 +110,24 @@ def flow(trace: Trace, search: Search) -> dict[str, Any]:
     stages = [stage for stage in search.stages if stage.hits]
     titles = [STAGES[stage.name].title for stage in stages]
     chosen = [hit.entry_id for hit in stages[-1].hits[:SHOWN]] if stages else []
-    points = [
-        {"stage": title, "rank": min(rank, SHOWN + 1), "at": str(rank), "entry": entry_id,
+    points: list[dict[str, Any]] = [
+        {"stage": title, "rank": heights[entry_id], "at": str(stage.rank(entry_id) or "not found"), "entry": entry_id,
          "title": trace.titles[entry_id], "end": entry_id if stage is stages[-1] else "",
          "sent": "yes" if entry_id in trace.sent else "no"}
         for stage, title in zip(stages, titles, strict=True)
+        for heights in [_heights(stage, chosen)]
         for entry_id in chosen
-        for rank in [stage.rank(entry_id) or SHOWN + 1]
     ]  # fmt: skip
+    lowest = max((point["rank"] for point in points if point["rank"]), default=SHOWN)
     outside = f"datum.value > {SHOWN} ? 'lower' : datum.value"
-    x = {"field": "stage", "type": "ordinal", "sort": titles, "title": None, "axis": {"labelAngle": 0, "grid": False}}
-    y = {"field": "rank", "type": "quantitative", "title": "Rank", "scale": {"reverse": True, "domain": [1, SHOWN + 1]},
-         "axis": {"values": list(range(1, SHOWN + 2)), "labelExpr": outside, "grid": True}}  # fmt: skip
+    # Each name in two lines, its first word above the others: four of them stand beside each other on a phone.
+    name = "[split(datum.label, ' ')[0], join(slice(split(datum.label, ' '), 1), ' ')]"
+    x = {"field": "stage", "type": "ordinal", "sort": titles, "title": None, "scale": {"padding": 0.4},
+         "axis": {"labelAngle": 0, "labelExpr": name, "labelOverlap": False, "grid": False}}  # fmt: skip
+    y = {"field": "rank", "type": "quantitative", "title": None,
+         "scale": {"reverse": True, "domain": [1, max(lowest, SHOWN)], "nice": False},
+         "axis": {"values": list(range(1, min(lowest, SHOWN + 1) + 1)), "labelExpr": outside,
+                  "grid": True}}  # fmt: skip
     colour = {"condition": {"test": "datum.sent == 'yes'", "value": charts.BLUE}, "value": charts.GREY}
     tooltip = [
         {"field": "entry", "title": "Entry"},
@@ -129,7 +137,9 @@ def flow(trace: Trace, search: Search) -> dict[str, Any]:
     base = {"x": x, "y": y, "color": colour, "detail": {"field": "entry"}}
     return {
         "data": {"values": points},
-        "height": 300,
+        "height": ROW * max(lowest, SHOWN) + NAMES,
+        # Right of the last point stands the entry's id, above and below the first and the last half a point.
+        "padding": {"left": 5, "top": 8, "right": 62, "bottom": 8},
         "config": charts.LETTERS,
         "layer": [
             {"mark": {"type": "line", "interpolate": "monotone", "strokeWidth": 2}, "encoding": base},
@@ -139,6 +149,19 @@ def flow(trace: Trace, search: Search) -> dict[str, Any]:
              "encoding": {"x": x, "y": y, "text": {"field": "end"}, "color": {"value": charts.INK}}},
         ],
     }  # fmt: skip
+
+
+def _heights(stage: Stage, chosen: Sequence[str]) -> dict[str, int | None]:
+    """Where each entry is drawn in a stage: at its rank; those after the first `SHOWN` one below the other.
+
+    None for one that the stage did not find, which leaves a gap in its line.
+    """
+    ranks = {entry_id: stage.rank(entry_id) for entry_id in chosen}
+    lower = sorted(rank for rank in ranks.values() if rank is not None and rank > SHOWN)
+    return {
+        entry_id: SHOWN + 1 + lower.index(rank) if rank is not None and rank > SHOWN else rank
+        for entry_id, rank in ranks.items()
+    }
 
 
 def flow_told(trace: Trace, search: Search) -> str:

@@ -1,11 +1,15 @@
 """What several pages of the web app draw alike."""
 
+import json
+from collections.abc import Sequence
+
 import streamlit as st
 
 from rag.errors import TutorError
 from rag.types import Entry
 from rag.wiring import Library
 from ui import escape
+from ui.browse import byline
 from ui.highlight import marked_entry
 from ui.state import library, streamlit_report
 
@@ -32,7 +36,7 @@ def show_entry(entry: Entry, quote: str = "") -> None:
     """
     marked = marked_entry(entry, quote)
     st.header(f"{entry.id} {escape.plain(entry.title)}", anchor=False)
-    st.caption(f"{escape.plain(entry.guide)} · {entry.level}")
+    st.caption(escape.plain(byline(entry)))
     if quote and not marked.found:
         st.info(escape.markdown(quote))
     st.markdown(f"**{escape.plain(entry.question)}**")
@@ -65,7 +69,9 @@ def scroll_to(selectors: str, number: int, focus: str = "") -> None:
             let frame = found.parentElement;
             while (frame && !scrolls(frame)) frame = frame.parentElement;
             const top = found.getBoundingClientRect().top - (frame?.getBoundingClientRect().top ?? 0);
-            frame?.scrollBy({{top: top - Math.min(frame.clientHeight / 3, 96), behavior: 'instant'}});
+            // The style sheet says how much stands over the frame's upper end.
+            const over = parseFloat(getComputedStyle(found).scrollMarginTop) || 96;
+            frame?.scrollBy({{top: top - Math.min(frame.clientHeight / 3, over), behavior: 'instant'}});
             const held = focus && last(focus);
             if (held) {{ held.tabIndex = -1; held.focus({{preventScroll: true}}); }}
         }};
@@ -77,8 +83,72 @@ def scroll_to(selectors: str, number: int, focus: str = "") -> None:
 def focus_on_the_question() -> None:
     """Puts the keyboard into the question box when the page opens; not on a phone, where a keyboard would pop up."""
     script = f"""
-        if (matchMedia('(pointer: fine)').matches && document.activeElement === document.body)
-            setTimeout(() => {FOCUS}?.focus({{preventScroll: true}}), 200);
+        let tries = 0;
+        const go = () => {{
+            // Whatever the reader has gone to meanwhile keeps the focus.
+            if (document.activeElement === document.body) {FOCUS}?.focus({{preventScroll: true}});
+            if (document.activeElement === document.body && ++tries < 60) setTimeout(go, 100);
+        }};
+        if (matchMedia('(pointer: fine)').matches) setTimeout(go, 200);
+    """
+    _run(script)
+
+
+def focus_on(selector: str, number: int) -> None:
+    """Gives the keyboard's focus to an element, which brings it into view, once a number.
+
+    Args:
+        selector: CSS written by us.
+        number: a change of it does it again.
+    """
+    # What had the focus goes away some time after this script has come, and takes the focus with it.
+    script = f"""
+        const held = document.activeElement;
+        let tries = 0;
+        const go = () => {{
+            // Of a button with a hint there are two, one for phones; only one of them is drawn.
+            const drawn = [...document.querySelectorAll({selector!r})].find((it) => it.offsetParent);
+            if ([held, document.body].includes(document.activeElement)) drawn?.focus();
+            if (++tries < 20) setTimeout(go, 50);
+        }};
+        setTimeout(go, 50);
+    """
+    _run(script, number)
+
+
+def copy_when_pressed(texts: Sequence[str]) -> None:
+    """Has each button with the key `copy-0`, `copy-1` and so on put its text on the clipboard.
+
+    Only the browser can do that, and only while the button is being pressed; the button then says so.
+    """
+    # As JSON whose "<" is written as a number, no text can end the script.
+    literal = json.dumps(list(texts)).replace("<", "\\u003c")
+    script = f"""
+        const first = !window.tutorTexts;
+        window.tutorTexts = {literal};
+        // Pages over plain HTTP have no clipboard of their own, but the older command.
+        const byCommand = (text) => {{
+            const area = document.createElement('textarea');
+            area.value = text;
+            document.body.append(area);
+            area.select();
+            const done = document.execCommand('copy');
+            area.remove();
+            return done ? Promise.resolve() : Promise.reject();
+        }};
+        if (first) document.addEventListener('click', (event) => {{
+            const button = event.target.closest?.('[class*=st-key-copy-] button');
+            const key = button?.closest('[class*=st-key-copy-]').className.match(/st-key-copy-(\\d+)/);
+            if (!key) return;
+            const text = window.tutorTexts[key[1]], label = button.querySelector('p')?.firstChild;
+            const says = (word) => {{
+                if (!label) return;
+                label.nodeValue = word;
+                setTimeout(() => {{ label.nodeValue = 'Copy'; }}, 2000);
+            }};
+            const asked = navigator.clipboard?.writeText(text).catch(() => byCommand(text)) ?? byCommand(text);
+            asked.then(() => says('Copied'), () => says('Not copied'));
+        }}, true);
     """
     _run(script)
 

@@ -13,7 +13,7 @@ from eval.cases import GROUPS
 from eval.headline import SMALL
 from eval.reliability import Bin, bins, brier_score, calibration_error
 from eval.suite import TITLES
-from rag.errors import TutorError, UsageError
+from rag.errors import TutorError
 
 Run = Mapping[str, Any]
 MOST_RUNS = 30
@@ -26,8 +26,6 @@ REFUSALS = {
     "refusal_recall_off_topic": "Off topic",
     "refusal_recall": "All that is not covered",
 }
-ROW_FIELDS = {"id": str, "group": str, "style": str, "status": str, "covered": int | float, "cited": list,
-              "relevant": list, "measures": dict}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +88,9 @@ def read(path: Path) -> Kept:
 def _read(path: Path, changed: int, size: int) -> Kept:
     """Reads a file once for each of its states."""
     try:
-        run = history.read_run(path)
-        _check(path, run)
+        return Kept(path, history.read_run(path))
     except TutorError as error:
         return Kept(path, None, str(error))
-    return Kept(path, run)
-
-
-def _check(path: Path, run: Run) -> None:
-    """Refuses what would break the page.
-
-    Raises:
-        UsageError: a metric or a row is not of the form in `eval/suite.py`.
-    """
-    rows = all(all(isinstance(row.get(key), kind) for key, kind in ROW_FIELDS.items()) for row in run["rows"])
-    cells = [cell for group in (run["metrics"], *run["groups"].values()) for cell in _cells(group)]
-    if not rows or not all(isinstance(cell, dict) and "value" in cell for cell in cells):
-        raise UsageError(f"{path.name} is not whole.", "Delete it, or run `tutor eval run` again.")
-
-
-def _cells(group: Any) -> Sequence[Any]:
-    return list(group.values()) if isinstance(group, dict) else [None]
 
 
 def day(date: str) -> str:

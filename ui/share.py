@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rag.answer import QUOTE
 from rag.types import Answer, Claim, Source, bracketed
-from ui.text import safe
+from ui.text import choices_of, safe
 
 ACTIVE = re.compile(r"([\\`*_\[\]<>#|~!])")
 """What Markdown could take for markup, an image or a link; a list of ids in brackets is ours."""
@@ -36,6 +36,8 @@ def _turn(answer: Answer) -> list[str]:
         parts.append(f"Understood as: {_inert(answer.standalone_question)}")
     if answer.status in STATUS:
         parts.append(f"{STATUS[answer.status]}. {_inert(answer.message)}".strip())
+    elif answer.message:
+        parts.append(_inert(answer.message))
     if answer.claims:
         parts += [f"{_writer(answer)}:", _bullets(answer.claims)]
     if answer.quoted:
@@ -44,9 +46,12 @@ def _turn(answer: Answer) -> list[str]:
         parts.append("Sources:\n\n" + "\n".join(map(_named, answer.sources)))
     if answer.related:
         parts.append("Related, not an answer:\n\n" + "\n".join(map(_named, answer.related)))
-    if answer.dropped_claims:
-        left_out = "\n".join(f"- {_inert(claim.text)}" for claim in answer.dropped_claims)
-        parts.append("Left out, the guides don't support it:\n\n" + left_out)
+    if choices := choices_of(answer):
+        parts.append("It can be read as:\n\n" + "\n".join(f"- {_inert(choice)}" for choice in choices))
+    if gone := [claim for claim in answer.dropped_claims if not claim.quote]:
+        parts.append("Left out, the guides don't support it:\n\n" + _texts(gone))
+    if replaced := [claim for claim in answer.dropped_claims if claim.quote]:
+        parts.append("Replaced by the guides' own words:\n\n" + _texts(replaced))
     return [*parts, *(f"Note: {_inert(notice)}" for notice in answer.notices)]
 
 
@@ -58,6 +63,10 @@ def _writer(answer: Answer) -> str:
 
 def _bullets(claims: Sequence[Claim]) -> str:
     return "\n".join(f"- {_inert(claim.text)} {bracketed(claim.sources)}" for claim in claims)
+
+
+def _texts(claims: Sequence[Claim]) -> str:
+    return "\n".join(f"- {_inert(claim.text)}" for claim in claims)
 
 
 def _named(source: Source) -> str:

@@ -1,14 +1,15 @@
 """What the web app keeps: one open library a process, one conversation a browser session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import streamlit
 
+from ingest.documents import FileReport
 from rag.errors import TutorError
 from rag.manifest import POINTER, live_folder
 from rag.pace import Pace
@@ -18,9 +19,24 @@ from rag.types import Answer, Claim, Entry, Hit, Origin, Source, Turn
 from rag.weights import Report
 from rag.wiring import Library
 from ui.answering import Answering, stopped_answer
+from ui.browse import Filters
 from ui.session import open_library, settings
+from ui.trace import Trace
+from ui.uploads import Work
 
 KEY = "conversation"
+PAGE = 20
+"""Entries, or documents, listed before `Show more`."""
+VIEWS = ("List", "Map", "Topics by guides")
+"""The views of the Library page."""
+VIEW, WORDS, GUIDE, TOPIC, LEVEL = "library-view", "library-words", "library-guide", "library-topic", "library-level"
+"""Keys of what the Library page shows: one of `VIEWS`, words, and three filters that are empty for everything."""
+MAP, MATRIX = "library-map", "library-matrix"
+"""Keys of the Library page's two charts."""
+QUESTION, BEFORE, WRITER = "lab-question", "lab-before", "lab-writer"
+"""Keys of what is typed and chosen in the retrieval lab."""
+PART, SCORED = "lab-part", "lab-entry"
+"""Keys of which search and which entry's score the retrieval lab shows; they end with the question."""
 Kept = TypeVar("Kept")
 _LOCK = Lock()
 _WARMING = Lock()
@@ -144,10 +160,38 @@ class Conversation:
         self.turns, self.opened, self.asked, self.job = [], None, "", None
 
 
+@dataclass
+class Shown:
+    """How many entries the Library page has unfolded, and for which filters."""
+
+    count: int = PAGE
+    filters: Filters = field(default_factory=Filters)
+
+
+@dataclass
+class Desk:
+    """What a session is doing with documents, what came of it, and how many of them are unfolded."""
+
+    work: Work[Any] | None = None
+    reports: Sequence[FileReport] = ()
+    said: str = ""
+    error: str = ""
+    count: int = PAGE
+
+
+@dataclass
+class Lab:
+    """What the retrieval lab last followed through the stages, and what went wrong with it."""
+
+    trace: Trace | None = None
+    error: str = ""
+    run: bool = False
+
+
 def kept(key: str, factory: Callable[[], Kept]) -> Kept:
     """What this browser session keeps under a key, made on first use.
 
-    A page keeps one dataclass of its own under its name, `kept("library", LibraryState)`. The key must not be
+    A page keeps one dataclass of its own under its name, `kept("lab", Lab)`. The key must not be
     that of a widget, because Streamlit forgets those when their page is left.
     """
     if key not in streamlit.session_state:
@@ -158,6 +202,11 @@ def kept(key: str, factory: Callable[[], Kept]) -> Kept:
 def conversation() -> Conversation:
     """This session's conversation; a new session has an empty one."""
     return kept(KEY, Conversation)
+
+
+def show_guide(guide: str) -> None:
+    """Has the Library page list all entries of a guide or document when it is opened next; of all when it is empty."""
+    streamlit.session_state.update({VIEW: VIEWS[0], WORDS: "", GUIDE: guide, TOPIC: "", LEVEL: ""})
 
 
 def library(report: Report) -> tuple[Library, tuple[str, ...]]:

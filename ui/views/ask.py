@@ -13,18 +13,16 @@ from ui import escape
 from ui.answering import Answering
 from ui.browse import topic_label
 from ui.choices import default_model, model_notice, models_on_offer, scopes_of, starters_of, topics_of
-from ui.panels import focus_on_the_question, open_books, scroll_to
-from ui.share import conversation_markdown
+from ui.panels import copy_when_pressed, focus_on, focus_on_the_question, open_books, scroll_to
+from ui.share import answer_text, conversation_markdown
 from ui.state import Conversation, conversation, entries_of, is_warm, warm
-from ui.views.source import entry_beside
+from ui.views.source import beside_of, entry_beside
 from ui.views.turns import draw_answer, draw_claim, question_bubble, written_by
 
 ASK = "Ask about machine-learning interviews"
 TICK = 0.4
 """Seconds between two looks at an answer that is being made; a click waits that long at the most."""
 QUESTION_BUBBLE, ENTRY = ".st-key-ask [class*=st-key-asked-]", ".st-key-entry"
-ENTRY_HEIGHT = 640
-"""Pixels; the entry scrolls in a frame of its own, so the answer stays in view beside it."""
 
 
 def main() -> None:
@@ -46,7 +44,7 @@ def main() -> None:
     if question := typed or talk.take_asked():
         _begin(talk, books, notices, question)
     if talk.opened:
-        with beside, st.container(height=ENTRY_HEIGHT, border=True, key="entry"):
+        with beside:
             entry_beside(talk, books)
     with scripts:
         _move(talk)
@@ -69,6 +67,8 @@ def main() -> None:
             growing.empty()
             with st.container():
                 _answer(talk, len(talk.turns) - 1, notices)
+    with scripts:
+        copy_when_pressed([answer_text(turn.answer) if turn.answer else "" for turn in talk.turns])
     with save:
         _save(talk)
 
@@ -80,10 +80,12 @@ def _answer(talk: Conversation, number: int, notices: tuple[str, ...]) -> None:
 
 
 def _move(talk: Conversation) -> None:
-    """Brings into view what was asked last, or the entry that was opened last."""
-    asked = len(talk.turns) + (talk.job is not None)
+    """Brings into view what was asked last, or the entry that was opened last; closing it leads back to its id."""
+    asked, place = len(talk.turns) + (talk.job is not None), beside_of()
     if not asked:
         focus_on_the_question()
+    elif place.closed:
+        focus_on(f"{place.button} button", place.closed)
     elif talk.opened is None or talk.job is not None:
         scroll_to(QUESTION_BUBBLE, asked)
     else:
@@ -94,6 +96,7 @@ def _begin(talk: Conversation, books: Library, notices: tuple[str, ...], questio
     """Has the question answered on a thread of its own."""
     history, pace = talk.history(), talk.pace_of(books.settings)
     model, scope = talk.model or default_model(books.settings), talk.scope
+    beside_of().closed = 0
 
     def make() -> Reply:
         warm(books)
@@ -153,9 +156,13 @@ def _welcome(talk: Conversation, books: Library, notices: tuple[str, ...]) -> No
     """The empty page: what this is, and something to begin with."""
     st.markdown("Ask an interview question. Every sentence of the answer names the guide entry it comes from.")
     entries = entries_of(books)
-    st.subheader("Start with one of these", anchor=False)
-    talk.topic = st.pills("Topic", topics_of(entries), default=talk.topic, format_func=topic_label, key="topic")
-    with st.container(horizontal=True, gap="small"):
+    with st.container(key="welcome"):
+        st.header("Start with one of these", anchor=False)
+        starters = st.container(horizontal=True, gap="small")
+        talk.topic = st.pills(
+            "Or choose a topic", topics_of(entries), default=talk.topic, format_func=topic_label, key="topic"
+        )
+    with starters:
         for number, starter in enumerate(starters_of(entries, talk.topic)):
             st.button(escape.plain(starter), key=f"starter-{number}", wrap=True, on_click=talk.ask, args=(starter,))
     for notice in notices:
@@ -186,7 +193,7 @@ def _being_made(talk: Conversation, books: Library, job: Answering) -> None:
 def _progress(talk: Conversation, books: Library, job: Answering) -> str:
     """What the reader is waiting for."""
     if not is_warm(books):
-        return "Opening the search for the first time, a few seconds …"
+        return "Opening the search, a few seconds …"
     if not job.shown:
         return "Reading the guides …"
     return f"Waiting for {escape.plain(models_on_offer(books.settings).get(talk.model, talk.model))} …"

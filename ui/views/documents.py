@@ -1,36 +1,21 @@
 """Documents: the reader's own files beside the guides, added, listed and removed."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from ingest.documents import Document, FileReport
+from ingest.documents import Document
 from rag.errors import TutorError
 from rag.settings import Settings
 from ui import escape, uploads
 from ui.panels import open_books
-from ui.state import kept
+from ui.state import PAGE, Desk, kept, show_guide
 from ui.uploads import Work
 
 SUFFIXES = ["md", "markdown", "txt", "rst", "html", "htm", "docx", "pdf"]
-PAGE = 25
-"""Documents listed before `Show more`."""
 SECONDS = 0.3
 """Between two looks at the work."""
-
-
-@dataclass
-class Desk:
-    """What this browser session is doing with documents, and what came of it."""
-
-    work: Work[Any] | None = None
-    reports: Sequence[FileReport] = ()
-    said: str = ""
-    error: str = ""
-    count: int = PAGE
 
 
 def main() -> None:
@@ -166,9 +151,7 @@ def _card(desk: Desk, settings: Settings, document: Document) -> None:
 
 def _read(document: Document) -> None:
     """Opens the library at the entries of this document."""
-    st.session_state.update({f"library-{name}": "" for name in ("topic", "level", "words")})
-    st.session_state["library-view"] = "List"
-    st.session_state["library-guide"] = document.entries[0].guide if document.entries else ""
+    show_guide(document.entries[0].guide if document.entries else "")
     st.switch_page("views/library.py")
 
 

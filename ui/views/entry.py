@@ -7,12 +7,11 @@ import streamlit as st
 from rag.types import Entry
 from rag.wiring import Library
 from ui import browse, escape
-from ui.browse import Shelf, topic_label
-from ui.panels import show_entry
+from ui.browse import NEAR, Shelf, topic_label
+from ui.panels import scroll_to, show_entry
 from ui.state import conversation
 
-NEAR = 6
-"""Entries offered as near in meaning."""
+HEADING = ".st-key-library-entry h2"
 LEFT = """<style>
 [class*="st-key-open-"] button { justify-content: flex-start; text-align: left; min-height: 1.75rem; }
 </style>"""
@@ -51,22 +50,8 @@ def entry_page(books: Library, shelf: Shelf, entry: Entry) -> None:
         show_entry(entry)
     with beside:
         _beside(books, shelf, entry)
-    _to_the_top(zlib.crc32(entry.id.encode()))
-
-
-def _to_the_top(number: int) -> None:
-    """Scrolls up and puts the focus on the entry's heading, once a number: the list was perhaps left far down."""
-    script = """
-        setTimeout(() => {
-            document.querySelector('[data-testid=stMain]')?.scrollTo(0, 0);
-            const heading = document.querySelector('.st-key-library-entry h2');
-            if (!heading) return;
-            heading.tabIndex = -1;
-            heading.style.outline = 'none';
-            heading.focus({preventScroll: true});
-        }, 100);
-    """
-    st.html(f"<script data-number='{number:d}'>{script}</script>", unsafe_allow_javascript=True)
+    # The list was perhaps left far down. The page's own heading comes to the top once the entry's is there.
+    scroll_to(f"[data-testid=stMain]:has({HEADING}) h1", zlib.crc32(entry.id.encode()), focus=HEADING)
 
 
 def _beside(books: Library, shelf: Shelf, entry: Entry) -> None:

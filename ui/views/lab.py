@@ -1,7 +1,5 @@
 """Retrieval lab: one question through every stage of the tutor, side by side."""
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from rag.answer import QUOTE
@@ -12,7 +10,7 @@ from rag.wiring import Library
 from ui import escape, lab_view
 from ui.choices import models_on_offer
 from ui.panels import open_books
-from ui.state import conversation, kept
+from ui.state import BEFORE, PART, QUESTION, SCORED, WRITER, Lab, conversation, kept
 from ui.tables import changed
 from ui.trace import Search, Trace, trace
 
@@ -23,16 +21,6 @@ EXAMPLES = {
     "Two parts": ("What is dropout, and who won the world cup in 1998?", ""),
     "Not covered": ("How much does a GPU cost per hour?", ""),
 }
-QUESTION, BEFORE, WRITER = "lab-question", "lab-before", "lab-writer"
-
-
-@dataclass
-class Lab:
-    """What this browser session last followed through the stages, and what went wrong with it."""
-
-    trace: Trace | None = None
-    error: str = ""
-    run: bool = False
 
 
 def main() -> None:
@@ -79,7 +67,7 @@ def _choose(lab: Lab, question: str, before: str) -> None:
 
 def _follow(lab: Lab, books: Library) -> None:
     lab.trace, lab.error = None, ""
-    for chosen in ("lab-part", "lab-entry"):
+    for chosen in (PART, SCORED):
         st.session_state.pop(chosen, None)
     try:
         with st.spinner("Following the question …"):
@@ -95,7 +83,7 @@ def _drawn(done: Trace) -> None:
     _understood(done, search)
     if len(done.searches) > 1:
         names = ["The whole question", *(f"Part: {item.words}" for item in done.searches[1:])]
-        number = st.selectbox("Show the search of", range(len(names)), format_func=names.__getitem__, key="lab-part")
+        number = st.selectbox("Show the search of", range(len(names)), format_func=names.__getitem__, key=PART)
         search = done.searches[number]
     _lists(done, search)
     _covered(done, search)
@@ -129,7 +117,10 @@ def _lists(done: Trace, search: Search) -> None:
     )
     st.html(lab_view.lists(done, search))
     st.subheader("How the ranks moved", anchor=False)
-    st.caption("A line an entry; blue ones became sources. The lists above hold the same numbers.")
+    st.caption(
+        "A line an entry, the first rank on top; blue ones became sources. A gap means that this stage did not find "
+        f"the entry, and below rank {lab_view.SHOWN} only the order counts."
+    )
     st.vega_lite_chart(
         lab_view.flow(done, search),
         alt=lab_view.flow_told(done, search),
@@ -138,7 +129,7 @@ def _lists(done: Trace, search: Search) -> None:
     ids = [hit.entry_id for hit in search.stages[-1].hits] if search.stages else []
     if ids:
         named = {entry_id: f"{entry_id} {done.titles[entry_id]}" for entry_id in ids}
-        chosen = st.selectbox("Parts of one entry's score", ids, format_func=named.__getitem__, key="lab-entry")
+        chosen = st.selectbox("Parts of one entry's score", ids, format_func=named.__getitem__, key=SCORED)
         st.html(lab_view.scores(search, chosen))
 
 
@@ -175,15 +166,22 @@ def _answer(done: Trace) -> None:
     if done.answer.claims:
         st.html(lab_view.claims(done.answer.claims, "Sentences of the answer"))
     for notice in done.answer.notices:
-        st.caption(f"ℹ️ {escape.plain(notice)}")
+        st.caption(f"Note: {escape.plain(notice)}")
 
 
 def _left_out(done: Trace) -> None:
     st.header("6. Left out", anchor=False)
     st.write("What was found or written and still did not reach you.")
-    if done.answer.dropped_claims:
-        st.subheader("Sentences that no source supports", anchor=False)
-        st.html(lab_view.claims(done.answer.dropped_claims, "Sentences left out"))
+    # What the guides' own words have replaced carries the passage that stands in its place.
+    replaced = [claim for claim in done.answer.dropped_claims if claim.quote]
+    unsupported = [claim for claim in done.answer.dropped_claims if not claim.quote]
+    for claims, title, name in (
+        (unsupported, "Sentences that no source supports", "Sentences left out"),
+        (replaced, "Sentences replaced by the guides' own words", "Sentences replaced"),
+    ):
+        if claims:
+            st.subheader(title, anchor=False)
+            st.html(lab_view.claims(claims, name))
     if done.unsent:
         st.subheader("Entries that came next", anchor=False)
         st.html(lab_view.unsent(done))

@@ -1,7 +1,6 @@
 """Library: every entry, by words, guide, topic and level; the map of all of them, and topics by guides."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 import streamlit as st
@@ -11,28 +10,14 @@ from rag.types import Entry
 from rag.wiring import Library
 from ui import browse, drawings, escape
 from ui.atlas import labels_of, main_topic, places_of
-from ui.browse import Filters, Shelf, topic_label
+from ui.browse import NEAR, Filters, Shelf, topic_label
 from ui.panels import open_books
-from ui.state import kept
+from ui.state import GUIDE, LEVEL, MAP, MATRIX, PAGE, TOPIC, VIEW, VIEWS, WORDS, Shown, kept
 from ui.views.entry import LEFT, entry_page, open_button, open_entry
 
-VIEWS = ("List", "Map", "Topics by guides")
-VIEW, WORDS, GUIDE, TOPIC, LEVEL = "library-view", "library-words", "library-guide", "library-topic", "library-level"
-MAP, MATRIX = "library-map", "library-matrix"
-PAGE = 20
-"""Entries listed before `Show more`."""
-NEAR = 6
-"""Entries offered as near in meaning."""
+NOTHING = "No entry matches. Try other words, or set a filter back to All."
 INK = {"light": ("#1b2130", "#ffffff"), "dark": ("#e8ebf2", "#12151d")}
 """Colours of text and page, as in ui/.streamlit/config.toml."""
-
-
-@dataclass
-class Shown:
-    """How many entries this browser session has unfolded, and for which filters."""
-
-    count: int = PAGE
-    filters: Filters = field(default_factory=Filters)
 
 
 def main() -> None:
@@ -58,7 +43,7 @@ def main() -> None:
     if view == VIEWS[1]:
         _map(books, shelf, filters)
     elif view == VIEWS[2]:
-        _matrix(shelf)
+        _matrix(shelf, filters)
     else:
         _list(books, shelf, filters)
 
@@ -97,9 +82,9 @@ def _list(books: Library, shelf: Shelf, filters: Filters) -> None:
         shown.count, shown.filters = PAGE, filters
     found = shelf.found(filters)
     many = f"{len(found)} {'entry' if len(found) == 1 else 'entries'}"
-    st.subheader(f"{many} with these words" if filters.words.strip() else many, anchor=False)
+    st.header(f"{many} with these words" if filters.words.strip() else many, anchor=False)
     if not found:
-        st.write("No entry matches. Try other words, or set a filter back to All.")
+        st.write(NOTHING)
     for entry in found[: shown.count]:
         _card(entry, "found")
     if len(found) > shown.count and st.button(f"Show {min(PAGE, len(found) - shown.count)} more", key="library-more"):
@@ -118,7 +103,7 @@ def _near_in_meaning(books: Library, filters: Filters, listed: set[str]) -> None
         st.caption(escape.plain(str(error)))
         return
     if near:
-        st.subheader("Near in meaning", anchor=False)
+        st.header("Near in meaning", anchor=False)
         for entry in near:
             _card(entry, "near")
 
@@ -131,7 +116,7 @@ def _card(entry: Entry, where: str) -> None:
 
 
 def _map(books: Library, shelf: Shelf, filters: Filters) -> None:
-    st.subheader("Entries of like meaning lie near each other", anchor=False)
+    st.header("Entries of like meaning lie near each other", anchor=False)
     with st.spinner("Drawing the map; this is done once for each version of the index …"):
         places = places_of(books)
     shown = {entry.id for entry in shelf.found(filters)}
@@ -154,10 +139,16 @@ def _point_chosen() -> None:
         open_entry(str(chosen[0]["id"]))
 
 
-def _matrix(shelf: Shelf) -> None:
-    st.subheader("How many entries of each guide have a topic", anchor=False)
-    st.caption("Choose a cell to list its entries. An entry counts under each of its topics.")
-    cells = shelf.cells()
+def _matrix(shelf: Shelf, filters: Filters) -> None:
+    st.header("How many entries of each guide have a topic", anchor=False)
+    found = shelf.found(filters)
+    if not found:
+        st.write(NOTHING)
+        return
+    few = f" {len(found)} of {len(shelf.entries)} entries pass the filters." if len(found) < len(shelf.entries) else ""
+    st.caption(f"Choose a cell to list its entries. An entry counts under each of its topics.{few}")
+    # Of a chosen topic only its own row, so that every cell says how many entries it lists.
+    cells = [cell for cell in shelf.cells(found) if filters.topic in {"", cell.topic}]
     ink, _ = _colours()
     alt = "Numbers of entries by topic and guide. The table below says the same in words."
     st.vega_lite_chart(spec=drawings.matrix_spec(shelf, cells, ink), key=MATRIX, on_select=_cell_chosen, alt=alt)
@@ -168,9 +159,9 @@ def _matrix(shelf: Shelf) -> None:
 def _cell_chosen() -> None:
     chosen = st.session_state[MATRIX].selection.get("cell", [])
     if chosen:
-        st.session_state.update(
-            {TOPIC: chosen[0]["topic"], GUIDE: chosen[0]["guide"], LEVEL: "", WORDS: "", VIEW: VIEWS[0]}
-        )
+        # The other filters stay, because the cell counted what passes them; so does one document among all of them.
+        guide = st.session_state.get(GUIDE) or chosen[0]["guide"]
+        st.session_state.update({TOPIC: chosen[0]["topic"], GUIDE: guide, VIEW: VIEWS[0]})
 
 
 def _colours() -> tuple[str, str]:

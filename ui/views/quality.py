@@ -9,7 +9,7 @@ import streamlit as st
 from eval.headline import comparable, verdict
 from eval.headline import missed as missed_gates
 from eval.markup import Markup
-from eval.worst import worst
+from eval.worst import with_questions, worst
 from ui import charts, escape, quality_view, results, suite_job
 from ui.results import Kept, Run
 from ui.state import kept
@@ -155,7 +155,7 @@ def _reliability(run: Run) -> None:
 
 def _worst(run: Run) -> None:
     st.header("Worst examples", anchor=False)
-    examples, counts = worst(run["rows"])
+    examples, counts = worst(with_questions(run))
     if not examples:
         st.info("No question went wrong.")
         return

@@ -9,8 +9,8 @@ from rag.errors import ResourceError
 from rag.types import Answer, Claim, Source
 from ui import escape
 from ui.feedback import Verdict, feedback_on, keep_feedback
-from ui.share import answer_text
 from ui.state import Conversation, Exchange, home
+from ui.views.source import open_beside
 
 Colour = str
 STATUS = {
@@ -86,7 +86,7 @@ def _claims(talk: Conversation, number: int, kind: str, claims: Sequence[Claim],
 
 def _chip(talk: Conversation, key: str, entry_id: str, title: str, number: int, claim: Claim) -> None:
     hint = f"Open {escape.plain(title)}" if title else "Open this entry"
-    st.button(entry_id, key=key, help=hint, on_click=talk.open, args=(entry_id, number, claim))
+    st.button(entry_id, key=key, help=hint, on_click=open_beside, args=(talk, key, entry_id, number, claim))
 
 
 def _beside(talk: Conversation, number: int, answer: Answer) -> None:
@@ -98,24 +98,31 @@ def _beside(talk: Conversation, number: int, answer: Answer) -> None:
     if answer.related:
         st.caption("Related, not an answer:")
         for source in answer.related:
-            label = f"{source.id} {escape.plain(source.title)}"
-            st.button(label, key=f"related-{number}-{source.id}", on_click=talk.open, args=(source.id, number))
+            label, key = f"{source.id} {escape.plain(source.title)}", f"related-{number}-{source.id}"
+            st.button(label, key=key, on_click=open_beside, args=(talk, key, source.id, number))
     if answer.quoted:
         with st.expander("The guides' own words", expanded=answer.status == "unverified"):
             _claims(talk, number, "quoted", answer.quoted, answer.sources)
-    if answer.dropped_claims:
-        with st.expander(f"Sentences left out ({len(answer.dropped_claims)})"):
-            st.caption("Somebody wrote these, and the guides don't surely say them.")
-            for claim in answer.dropped_claims:
+    # A sentence in whose place the guides' own words stand carries those words.
+    replaced = [claim for claim in answer.dropped_claims if claim.quote]
+    gone = [claim for claim in answer.dropped_claims if not claim.quote]
+    _not_said("Replaced by the guides' own words", "The answer quotes the guides in place of these.", replaced)
+    _not_said("Sentences left out", "Somebody wrote these, and the guides don't support them.", gone)
+
+
+def _not_said(title: str, about: str, claims: Sequence[Claim]) -> None:
+    """Sentences that a language model wrote and that are not part of the answer; nothing when there are none."""
+    if claims:
+        with st.expander(f"{title} ({len(claims)})"):
+            st.caption(about)
+            for claim in claims:
                 st.markdown(f"✗ {escape.plain(claim.text)}")
 
 
 def _actions(talk: Conversation, number: int, exchange: Exchange, answer: Answer) -> None:
     """Copying an answer and saying what one thinks of it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"actions-{number}"):
-        with st.popover("Copy", help="The answer with its citations, to paste anywhere"):
-            st.caption("Press the button in the corner of the text to copy it.")
-            st.code(answer_text(answer), language=None, wrap_lines=True)
+        st.button("Copy", key=f"copy-{number}", help="The answer with its citations, to paste anywhere")
         if exchange.verdict:
             st.caption(f"Marked as {exchange.verdict}. Thank you; it stays on this machine.")
             return
@@ -123,9 +130,11 @@ def _actions(talk: Conversation, number: int, exchange: Exchange, answer: Answer
         with st.popover("Something is wrong"):
             sentences = [WHOLE, *(claim.text for claim in answer.claims)]
             key = f"wrong-{number}"
-            st.radio("What is wrong?", range(len(sentences)), key=key, format_func=lambda row: _short(sentences[row]))
-            st.button("Keep this", key=f"keep-{number}", on_click=_judge, args=(talk, number, "wrong"))
-            st.caption("Kept on this machine with the question, for testing the tutor.")
+            st.radio(
+                "Which part is wrong?", range(len(sentences)), key=key, format_func=lambda row: _short(sentences[row])
+            )
+            st.button("Save feedback", key=f"keep-{number}", on_click=_judge, args=(talk, number, "wrong"))
+            st.caption("Stays on this machine, with the question, for testing the tutor.")
 
 
 def _short(sentence: str) -> str:

@@ -91,6 +91,7 @@ class Settings(BaseModel):
     document_seconds: float = Field(default=60, gt=0, le=3600, description="Time to read one document.")
     answer_tokens: int = Field(default=900, ge=50, le=16000, description="Tokens an LLM may write for one answer.")
     first_byte_seconds: float = Field(default=60, gt=0, le=600, description="Wait for an LLM's first byte.")
+    silence_seconds: float = Field(default=20, gt=0, le=600, description="Wait for an LLM's next byte after that.")
     requests_per_minute: int = Field(
         default=20, ge=1, le=10000, description="Questions one session may put to an LLM in a minute."
     )

@@ -168,9 +168,8 @@ class Library:
             key = settings.api_key.get_secret_value() if settings.api_key else None
             # Any other name is asked of the endpoint, which knows best what it serves.
             wanted = "" if name in NAMELESS else name
-            self._models[name] = OpenAIModel(
-                wanted, key, settings.base_url, settings.answer_tokens, settings.first_byte_seconds
-            )
+            waits = settings.first_byte_seconds, settings.silence_seconds
+            self._models[name] = OpenAIModel(wanted, key, settings.base_url, settings.answer_tokens, *waits)
         return self._models[name]
 
     @cached_property
@@ -201,6 +200,6 @@ class LocalModel:
     def stream_grammar(self, messages: Sequence[Mapping[str, str]], grammar: str, max_tokens: int) -> Iterator[str]:
         """The reply's pieces, held to the grammar."""
         address, key, name = self._server.start()
-        wait = self._settings.first_byte_seconds
-        model = OpenAIModel(name, key, address, max_tokens, wait, cure=ANSWER_CURE)
+        waits = self._settings.first_byte_seconds, self._settings.silence_seconds
+        model = OpenAIModel(name, key, address, max_tokens, *waits, cure=ANSWER_CURE)
         return model.stream_grammar(messages, grammar, max_tokens)

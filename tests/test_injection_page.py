@@ -26,6 +26,8 @@ ASKED = (
 )
 KINDS = {"markdown_image": 9, "html": 9, "link": 9, "css": 5, "latex": 4, "streamlit": 4}
 """How many of each kind are the worst forty: those that a page could fetch, run or follow."""
+BATCH, BATCHES = 40, 4
+"""Payloads of one conversation, and conversations that all of them take."""
 BARE = (
     "https://bare.test/address",
     "![](https://bare.test/image.png)",
@@ -55,21 +57,28 @@ class Seen:
     text: str = ""
 
 
-def replies(books: Library) -> list[Reply]:
+def payloads(batch: int) -> list[str]:
+    """Forty payloads: the worst ones first, then all the others."""
+    worst: list[str] = []
+    for kind, many in KINDS.items():
+        worst += [row["text"] for row in rows("payloads") if row["kind"] == kind][:many]
+    assert len(worst) == BATCH
+    others = [row["text"] for row in rows("payloads") if row["text"] not in worst]
+    return [*worst, *others][batch * BATCH : (batch + 1) * BATCH]
+
+
+def replies(books: Library, batch: int) -> list[Reply]:
     """What the model says to each question: eight payloads, every other one behind a true sentence.
 
     From the second question on it first rewrites the question, with harm behind it.
     """
-    payloads: list[str] = []
-    for kind, many in KINDS.items():
-        payloads += [row["text"] for row in rows("payloads") if row["kind"] == kind][:many]
-    assert len(payloads) == 40
+    own_payloads = payloads(batch)
     tutor, told = books.tutor(), []
     for number, question in enumerate(ASKED):
         answer = tutor.ask(question, (), QUOTE)
         best = answer.retrieved[0]
         honest = answer.claims[0].text
-        own = payloads[number :: len(ASKED)]
+        own = own_payloads[number :: len(ASKED)]
         bare = claim(BARE[number].format(honest=honest), best)
         claims = [claim(text if row % 2 else f"{honest} {text}", best) for row, text in enumerate(own)]
         if number:
@@ -93,9 +102,9 @@ def ask_all(page: Page, seen: Seen) -> None:
     seen.text = page.locator("body").inner_text()
 
 
-@pytest.fixture(scope="module")
-def seen(real: Settings, library: Library) -> Seen:
-    """One conversation with the hostile model."""
+@pytest.fixture(scope="module", params=[0, *(pytest.param(row, marks=pytest.mark.slow) for row in range(1, BATCHES))])
+def seen(real: Settings, library: Library, request: pytest.FixtureRequest) -> Seen:
+    """One conversation with the hostile model; the slow ones have the rest of what it can say."""
     found = Seen()
 
     def dismissed(dialog: Dialog) -> None:
@@ -103,7 +112,7 @@ def seen(real: Settings, library: Library) -> Seen:
         dialog.dismiss()
 
     settings = {"TUTOR_MODEL": MODEL, "TUTOR_CLAIMS": str(MOST), "TUTOR_THREADS": "1"}
-    with serving({CHAT: replies(library)}) as server, TemporaryDirectory() as folder:
+    with serving({CHAT: replies(library, request.param)}) as server, TemporaryDirectory() as folder:
         home = borrowed_home(real, Path(folder))
         with app_running(home, OPENAI_BASE_URL=server.url, **settings) as found.address, browser_running() as browser:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -117,6 +126,12 @@ def seen(real: Settings, library: Library) -> Seen:
             ask_all(page, found)
         assert len(server.requests) == 2 * len(ASKED) + 1, server.paths()
     return found
+
+
+def test_the_conversations_have_every_payload() -> None:
+    had = [text for batch in range(BATCHES) for text in payloads(batch)]
+    assert sorted(had) == sorted(row["text"] for row in rows("payloads"))
+    assert len(had) >= 150
 
 
 def test_the_model_was_asked_and_what_it_says_is_on_the_page(seen: Seen) -> None:

@@ -21,6 +21,7 @@ from rag.wiring import Library
 from ui.answering import Answering, stopped_answer
 from ui.browse import Filters
 from ui.session import open_library, settings
+from ui.suite_job import Outcome
 from ui.trace import Trace
 from ui.uploads import Work
 
@@ -186,6 +187,13 @@ class Lab:
     trace: Trace | None = None
     error: str = ""
     run: bool = False
+
+
+@dataclass
+class Quality:
+    """What this browser session was told of the last run that ended."""
+
+    outcome: Outcome | None = None
 
 
 def kept(key: str, factory: Callable[[], Kept]) -> Kept:

@@ -13,16 +13,15 @@ from ui import escape
 from ui.answering import Answering
 from ui.browse import topic_label
 from ui.choices import default_model, model_notice, models_on_offer, scopes_of, starters_of, topics_of
-from ui.panels import copy_when_pressed, focus_on, focus_on_the_question, open_books, scroll_to
+from ui.panels import copy_when_pressed, open_books
 from ui.share import answer_text, conversation_markdown
 from ui.state import Conversation, conversation, entries_of, is_warm, warm
-from ui.views.source import beside_of, entry_beside
+from ui.views.source import beside_of, entry_beside, move
 from ui.views.turns import draw_answer, draw_claim, question_bubble, written_by
 
 ASK = "Ask about machine-learning interviews"
 TICK = 0.4
 """Seconds between two looks at an answer that is being made; a click waits that long at the most."""
-QUESTION_BUBBLE, ENTRY = ".st-key-ask [class*=st-key-asked-]", ".st-key-entry"
 
 
 def main() -> None:
@@ -47,7 +46,7 @@ def main() -> None:
         with beside:
             entry_beside(talk, books)
     with scripts:
-        _move(talk)
+        move(talk)
     with chat:
         welcome = st.empty()
         if not talk.turns and talk.job is None:
@@ -77,19 +76,6 @@ def _answer(talk: Conversation, number: int, notices: tuple[str, ...]) -> None:
     # What holds for every answer is said under the last one only.
     last = number == len(talk.turns) - 1 and talk.job is None
     draw_answer(talk, number, talk.turns[number], () if last else (*notices, NO_LLM))
-
-
-def _move(talk: Conversation) -> None:
-    """Brings into view what was asked last, or the entry that was opened last; closing it leads back to its id."""
-    asked, place = len(talk.turns) + (talk.job is not None), beside_of()
-    if not asked:
-        focus_on_the_question()
-    elif place.closed:
-        focus_on(f"{place.button} button", place.closed)
-    elif talk.opened is None or talk.job is not None:
-        scroll_to(QUESTION_BUBBLE, asked)
-    else:
-        scroll_to(f"{ENTRY} .stMarkdownColoredBackground|{ENTRY} h2", talk.opened.number, focus=f"{ENTRY} h2")
 
 
 def _begin(talk: Conversation, books: Library, notices: tuple[str, ...], question: str) -> None:

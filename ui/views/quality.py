@@ -1,6 +1,6 @@
 """Quality: how good the tutor is by its last evaluation, where it fails, and whether it got better."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -12,16 +12,9 @@ from eval.markup import Markup
 from eval.worst import with_questions, worst
 from ui import charts, escape, quality_view, results, suite_job
 from ui.results import Kept, Run
-from ui.state import kept
+from ui.state import Quality, kept
 from ui.tables import table
 from ui.text import safe
-
-
-@dataclass
-class Quality:
-    """What this browser session was told of the last run that ended."""
-
-    outcome: suite_job.Outcome | None = None
 
 
 def main() -> None:

@@ -7,11 +7,12 @@ import streamlit as st
 
 from rag.types import Claim, Hit
 from rag.wiring import Library
-from ui.panels import show_entry
+from ui.panels import focus_on, focus_on_the_question, scroll_to, show_entry
 from ui.state import Conversation, kept
 from ui.why import why_rows, why_sentence, why_summary
 
 NO_ROWS = "It was found for one part of the question; the whole question finds others first."
+QUESTION_BUBBLE, ENTRY = ".st-key-ask [class*=st-key-asked-]", ".st-key-entry"
 ENTRY_HEIGHT = 640
 """Pixels; the entry scrolls in a frame of its own, so the answer stays in view beside it."""
 
@@ -88,3 +89,16 @@ def _hits(talk: Conversation, books: Library, turn: int) -> tuple[Hit, ...]:
             if answer and tuple(hit.entry_id for hit in found) == answer.retrieved:
                 break
     return exchange.hits or ()
+
+
+def move(talk: Conversation) -> None:
+    """Brings into view what was asked last, or the entry that was opened last; closing it leads back to its id."""
+    asked, place = len(talk.turns) + (talk.job is not None), beside_of()
+    if not asked:
+        focus_on_the_question()
+    elif place.closed:
+        focus_on(f"{place.button} button", place.closed)
+    elif talk.opened is None or talk.job is not None:
+        scroll_to(QUESTION_BUBBLE, asked)
+    else:
+        scroll_to(f"{ENTRY} .stMarkdownColoredBackground|{ENTRY} h2", talk.opened.number, focus=f"{ENTRY} h2")

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -251,8 +253,11 @@ def test_the_quoted_answer_does_not_wait_for_the_model_and_an_interrupt_ends_bot
     with playing([head(), delta(role="assistant"), HANG]) as server:
         environment = {**os.environ, "TUTOR_HOME": str(home.home), **model_at(server.url)}
         call = [*command, "ask", NAN, "--model", "small"]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        with subprocess.Popen(call, cwd=PROJECT, env=environment, text=True, **pipes) as asking:  # type: ignore[call-overload]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        # Whoever runs the tests in the background has them, and their children, ignore the interrupt.
+        pipes["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(call, cwd=PROJECT, env=environment, **pipes) as asking:
+            assert asking.stdout is not None
             assert asking.stdout.readline() == "From the guides:\n"
             assert asking.stdout.readline().startswith("- ")
             while not server.requests and asking.poll() is None:

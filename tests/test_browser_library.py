@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import TimeoutError as Waited
 
 from ingest.build import build_index
 from rag.settings import Settings
@@ -47,8 +49,9 @@ def click_found(page: Page, drawn: Locator, after: Locator) -> None:
             if drawn.evaluate("it => getComputedStyle(it).cursor") == "pointer":
                 page.mouse.down()
                 page.mouse.up()
-                after.wait_for()
-                return
+                with suppress(Waited):  # a click while the chart is being drawn anew is lost
+                    after.wait_for(timeout=8_000)
+                    return
     pytest.fail("nothing on the chart can be chosen")
 
 

@@ -41,17 +41,18 @@ def chart(page: Page) -> Locator:
 
 def click_found(page: Page, drawn: Locator, after: Locator) -> None:
     """Clicks where something is drawn that leads on: places in rows across the chart, until `after` is there."""
-    box = drawn.bounding_box()
-    assert box
-    for row in range(1, 12):
-        for column in range(1, 24):
-            page.mouse.move(box["x"] + box["width"] * column / 24, box["y"] + box["height"] * row / 12)
-            if drawn.evaluate("it => getComputedStyle(it).cursor") == "pointer":
-                page.mouse.down()
-                page.mouse.up()
-                with suppress(Waited):  # a click while the chart is being drawn anew is lost
-                    after.wait_for(timeout=8_000)
-                    return
+    places = [(column / 24, row / 12) for row in range(1, 12) for column in range(1, 24)]
+    for across, down in places * 3:  # the chart may be drawn anew, and move, while it is looked over
+        box = drawn.bounding_box()
+        if box is None:
+            continue
+        page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * down)
+        if drawn.evaluate("it => getComputedStyle(it).cursor") == "pointer":
+            page.mouse.down()
+            page.mouse.up()
+            with suppress(Waited):  # a click while it is being drawn is lost
+                after.wait_for(timeout=8_000)
+                return
     pytest.fail("nothing on the chart can be chosen")
 
 

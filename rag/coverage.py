@@ -77,21 +77,14 @@ class CoverageModel:
 
     def _evaluate(self, vector: bytes) -> list[float]:
         """All columns for the bytes of a vector."""
-        values: list[float] = (
-            self._weights.T @ kernel(self._vectors, numpy.frombuffer(vector, self._vectors.dtype)[None])[:, 0]
-        ).tolist()
+        question = numpy.frombuffer(vector, self._vectors.dtype)
+        values: list[float] = (kernel(self._vectors, question[None])[:, 0] @ self._weights).tolist()
         return values
 
     def save(self, folder: Path) -> None:
         """Writes the model into a folder, for `load`."""
-        entries, key = json.dumps(list(self._entries)), self.key
-        numpy.savez(
-            folder / FILE,
-            vectors=self._vectors,
-            weights=self._weights,
-            entries=numpy.array(entries),
-            key=numpy.array(key),
-        )
+        entries, key = numpy.array(json.dumps(list(self._entries))), numpy.array(self.key)
+        numpy.savez(folder / FILE, vectors=self._vectors, weights=self._weights, entries=entries, key=key)
 
     @classmethod
     def load(cls, folder: Path) -> "CoverageModel | None":
